@@ -1,0 +1,22 @@
+"""Swish: x times its own sigmoid."""
+
+import torch
+from torch import nn
+
+batch_size = 16
+dim = 16384
+
+WORKLOADS = {"large": {"batch_size": 4096}}
+
+
+class Model(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.sigmoid(x)
+
+
+def get_inputs() -> list[torch.Tensor]:
+    return [torch.randn(batch_size, dim)]
+
+
+def get_init_inputs() -> list[object]:
+    return []

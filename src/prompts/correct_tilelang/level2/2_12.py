@@ -1,0 +1,57 @@
+"""Problem Name: 12_Gemm_Multiply_LeakyReLU"""
+
+import tilelang
+import tilelang.language as T
+import torch
+import torch.nn as nn
+
+
+@tilelang.jit(out_idx=[-1])
+def gemm_multiply_leaky_relu_kernel(
+    M, N, K, multiplier, negative_slope, block_M=64, block_N=32, block_K=128, threads=128, num_stages=3
+):
+    @T.prim_func
+    def gemm_multiply_leaky_relu(
+        x: T.Tensor((M, K), "float16"),
+        weight: T.Tensor((N, K), "float16"),
+        bias: T.Tensor((N,), "float16"),
+        y: T.Tensor((M, N), "float16"),
+    ):
+        # Small tiles: with 128x128 ones this problem would occupy a handful of multiprocessors.
+        with T.Kernel(T.ceildiv(N, block_N), T.ceildiv(M, block_M), threads=threads) as (bx, by):
+            x_shared = T.alloc_shared((block_M, block_K), "float16")
+            weight_shared = T.alloc_shared((block_N, block_K), "float16")
+            acc = T.alloc_fragment((block_M, block_N), "float32")
+            y_shared = T.alloc_shared((block_M, block_N), "float16")
+
+            T.clear(acc)
+            for k in T.Pipelined(T.ceildiv(K, block_K), num_stages=num_stages):
+                T.copy(x[by * block_M, k * block_K], x_shared)
+                T.copy(weight[bx * block_N, k * block_K], weight_shared)
+                T.gemm(x_shared, weight_shared, acc, transpose_B=True)
+            for i, j in T.Parallel(block_M, block_N):
+                acc[i, j] = (acc[i, j] + bias[bx * block_N + j]) * multiplier
+                acc[i, j] = T.if_then_else(acc[i, j] > 0, acc[i, j], acc[i, j] * negative_slope)
+            T.copy(acc, y_shared)
+            T.copy(y_shared, y[by * block_M, bx * block_N])
+
+    return gemm_multiply_leaky_relu
+
+
+class ModelNew(nn.Module):
+    def __init__(self, in_features: int, out_features: int, multiplier: float, negative_slope: float):
+        super().__init__()
+        self.gemm = nn.Linear(in_features, out_features)
+        self.multiplier = multiplier
+        self.negative_slope = negative_slope
+        self.kernels = {}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.gemm.weight, self.gemm.bias
+        M, K = x.shape
+        N = weight.shape[0]
+        if (M, N, K) not in self.kernels:
+            self.kernels[M, N, K] = gemm_multiply_leaky_relu_kernel(
+                M, N, K, self.multiplier, self.negative_slope
+            )
+        return self.kernels[M, N, K](x, weight, bias)
