@@ -74,9 +74,7 @@ class Problem:
 
     @property
     def id(self) -> str:
-        sizes = [
-            [w.name, w.weight, w.overrides, [[i.shape, i.dtype] for i in w.inputs]] for w in self.workloads
-        ]
+        sizes = [[w.name, w.weight, w.overrides, [[i.shape, i.dtype] for i in w.inputs]] for w in self.workloads]
         support = [[f.path, f.text] for f in self.support]
         return content_id(self.source, self.precision, self.form, self.entry_point, sizes, support)
 
@@ -375,9 +373,7 @@ class Measured:
     measurement: Measurement
 
 
-Evaluation = (
-    Rejected | CompileFailed | Wrong | Crashed | TimedOut | Unscorable | Verified | Estimated | Measured
-)
+Evaluation = Rejected | CompileFailed | Wrong | Crashed | TimedOut | Unscorable | Verified | Estimated | Measured
 EVALUATIONS: tuple[type, ...] = (
     Rejected, CompileFailed, Wrong, Crashed, TimedOut, Unscorable, Verified, Estimated, Measured,
 )  # fmt: skip
@@ -442,7 +438,8 @@ class Run:
     id: str
     problem: Problem
     kernel_path: str
-    settings: tuple[tuple[str, KnobValue], ...]
+    settings: tuple[tuple[str, str], ...]
+    """Option and value as JSON; `tilewright.config` reads them back."""
     evaluator: str
     gpu: str
     started: str

@@ -1,0 +1,64 @@
+"""The command line: one file a verb, loaded when that verb is used."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from tilewright import __version__
+from tilewright.errors import TilewrightError
+
+VERBS = {
+    "optimize": "Make a kernel faster, turn by turn.",
+    "resume": "Go on with a run that was stopped or killed.",
+    "tune": "Search a kernel's knobs alone.",
+    "evaluate": "Verify and time kernels as they are.",
+    "check": "Look for mistakes in kernels without a GPU.",
+    "list": "Show kernels and their measured speedups.",
+    "brief": "Show what is known about a kernel: why it is slow and what may be changed.",
+    "migrate": "Bring kernels up to the installed TileLang.",
+    "doctor": "Say what this machine can do and what is missing.",
+}
+
+
+class _Verbs(click.Group):
+    """Loads a verb's module when it is asked for, so that --help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = import_module(f"tilewright.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tilewright")
+def _tilewright() -> None:
+    """You have a TileLang kernel that is right but slow: tilewright makes it faster and proves it."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; ends the process with the documented exit code."""
+    try:
+        code = _tilewright.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        code = 130
+    except TilewrightError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code or 0)

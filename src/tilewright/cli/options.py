@@ -1,0 +1,62 @@
+"""The options of a run, made from the fields of OptimizationConfig, so that both always agree."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from tilewright.config import OptimizationConfig
+from tilewright.errors import ConfigError
+
+Command = Callable[..., Any]
+
+
+def run_options(*, leave_out: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """Adds one option per configuration field to a command."""
+
+    def decorate(command: Command) -> Command:
+        for item in reversed(dataclasses.fields(OptimizationConfig)):
+            if item.name not in leave_out:
+                command = _option(item)(command)
+        return command
+
+    return decorate
+
+
+def config_from(values: dict[str, Any]) -> OptimizationConfig:
+    """A configuration in which only what was typed counts as set."""
+    context = click.get_current_context()
+    config = OptimizationConfig()
+    for name, value in values.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source is not click.core.ParameterSource.DEFAULT:
+            setattr(config, name, value)
+    return config
+
+
+def _option(item: dataclasses.Field[Any]) -> Callable[[Command], Command]:
+    flags = item.metadata.get("flags", (f"--{item.name.replace('_', '-')}",))
+    extra: dict[str, Any] = {}
+    if item.default is False:
+        extra["is_flag"] = True
+    elif item.metadata.get("multiple"):
+        extra.update(multiple=True, type=str)
+    elif "choices" in item.metadata:
+        extra["type"] = click.Choice(item.metadata["choices"], case_sensitive=False)
+    else:
+        extra["type"] = _kind(item)
+    show = item.default not in (None, False, ())
+    return click.option(
+        *flags, item.name, default=item.default, show_default=show, help=item.metadata["help"], **extra
+    )
+
+
+def _kind(item: dataclasses.Field[Any]) -> type:
+    annotation = str(item.type)
+    for kind in (float, int, str):
+        if kind.__name__ in annotation:
+            return kind
+    raise ConfigError(f"option {item.name} has a type that the command line can't read: {annotation}")

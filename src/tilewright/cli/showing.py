@@ -1,0 +1,115 @@
+"""What the commands print: results to standard output, words on the way to standard error."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tilewright.listing import Listed, slow_kernels
+
+if TYPE_CHECKING:
+    from tilewright.protocols import Watcher
+    from tilewright.records import Run
+    from tilewright.wiring import Outcome
+
+
+def watcher_for(*, quiet: bool, verbose: bool) -> Watcher | None:
+    if quiet:
+        return None
+    from rich.console import Console
+
+    from tilewright.report.terminal import TerminalWatcher
+
+    return TerminalWatcher(Console(stderr=True), verbose)
+
+
+def line(text: str) -> None:
+    """One line of UTF-8 on standard output, whatever the locale, never wrapped."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def slow_line(kernel: Listed) -> str:
+    return f"📉 {kernel.speedup_ratio:.3f}x {kernel.path} {kernel.category} {kernel.problem}"
+
+
+def listing_of_slow(threshold: float) -> int:
+    slow = slow_kernels(threshold)
+    for kernel in slow.kernels:
+        line(slow_line(kernel))
+    click.echo(
+        f"{len(slow.kernels)} kernels below {threshold}x; {slow.unmeasured} unmeasured and "
+        f"{slow.superseded} with a faster kernel beside them left out",
+        err=True,
+    )
+    return 0
+
+
+def final_record(outcome: Outcome, target: float, *, quiet: bool, show: bool) -> dict[str, Any]:
+    """The run's final record (DESIGN: `tune --json` and `optimize --json`), shown in words where wanted."""
+    from tilewright.report.terminal import result_line
+    from tilewright.scores import best, score
+
+    run, saved = outcome.run, outcome.saved
+    holder = best(run)
+    value = score(holder.evaluation) if holder else None
+    measured = value is not None and value.kind == "measured"
+    record: dict[str, Any] = {
+        "run": run.id,
+        "kernel": run.kernel_path,
+        "best": {
+            "path": str(saved) if saved else None,
+            "candidate": holder.candidate.id,
+            "speedup_ratio": value.value if value and measured else None,
+            "interval": [value.low, value.high] if value and measured else None,
+            "estimated_ms": 1 / value.value if value and not measured else None,
+        }
+        if holder
+        else None,
+        "attempts": len(run.attempts),
+        "stop_reason": run.stop_reason,
+        "stop_detail": run.stop_detail,
+        "seconds": round(run.seconds, 2),
+        "gpu_seconds": round(sum(attempt.cost.gpu_seconds for attempt in run.attempts), 3),
+        "usd": sum(attempt.cost.usd for attempt in run.attempts),
+    }
+    if show:
+        line(result_line(run, str(saved) if saved else None))
+        message = _message(run, target)
+        if message and not quiet:
+            click.echo(message, err=True)
+    return record
+
+
+def _message(run: Run, target: float) -> str:
+    """The documented messages for runs that gained nothing."""
+    from tilewright.records import Measured, Wrong
+    from tilewright.scores import gain, score
+
+    first = run.attempts[0].evaluation if run.attempts else None
+    if run.stop_reason == "seed_wrong" and isinstance(first, Wrong):
+        return (
+            f"Optimization failed correctness check: {first.mismatch.message}. {first.mismatch.cause} "
+            "Mend the kernel, or make that the first task: --repair"
+        )
+    if run.stop_reason == "seed_failed":
+        from tilewright.report.words import outcome
+
+        return f"Optimization failed correctness check: the kernel as it is can't be judged: {outcome(first)}"
+    result = gain(run)
+    if result is None or run.stop_reason == "target":
+        return ""
+    seed, top, ratio = result
+    if top.index != seed.index and ratio > 1.0:
+        return ""
+    tried = len(run.attempts) - 1
+    right = sum(score(attempt.evaluation) is not None for attempt in run.attempts) - 1
+    unit = "measured" if isinstance(seed.evaluation, Measured) else "estimated"
+    return (
+        f"Improvement below threshold: of {tried} candidates {right} were right and none was {unit} better "
+        f"than the kernel it began with. Try more settings (--tune-budget), more turns (--patience), "
+        "or see what holds it back: tilewright brief KERNEL"
+    )

@@ -1,0 +1,238 @@
+"""What a user may set, and what the code is told: OptimizationConfig -> resolve() -> Settings.
+
+Every field of `OptimizationConfig` is an option of `tilewright optimize` with the same name; its help text
+stands here once. Environment variables are read in `resolve` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from tilewright.errors import ConfigError, MissingDependency
+from tilewright.problems import parse_precision
+from tilewright.records import Precision
+
+GPUS = ("H100", "A100", "L40S", "A10G", "L4", "T4", "H200", "B200")
+EVALUATORS = ("auto", "local", "offline")
+NO_MODEL = "none"
+_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
+
+
+def option(default: Any, text: str, **more: Any) -> Any:
+    """A field with its help text; `flags`, `choices` and `multiple` are read by the command line."""
+    return field(default=default, metadata={"help": text, **more})
+
+
+@dataclass
+class OptimizationConfig:
+    """One optimisation, as a person writes it down. A misspelt field raises `ConfigError`."""
+
+    kernel_file: str | None = option(
+        None, "Kernel to optimise: a path, level2/2_10.py or 2_10.", flags=("--kernel", "-k")
+    )
+    list_slow: bool = option(False, "List the kernels below the threshold and stop.", flags=("--list-slow", "-l"))
+    threshold: float = option(0.8, "Kernels below this speedup count as slow.")
+    target_speedup: float = option(1.5, "Stop at this speedup over eager PyTorch.")
+    max_iterations: int = option(5, "Turns at most.")
+    min_improvement: float = option(0.05, "Gain over the best so far that counts as progress (0.05 is 5 %).")
+    model: str = option("openai/o3", "Language model, or 'none' to search without one.")
+    temperature: float = option(0.7, "Sampling temperature of the model.")
+    rag_k: int = option(3, "How many similar kernels the model is shown.")
+    gpu: str = option("H100", "GPU to optimise for.", choices=GPUS)
+    no_save: bool = option(False, "Write no kernel file.")
+    quiet: bool = option(False, "Print the result line only.", flags=("--quiet", "-q"))
+    verbose: bool = option(False, "Say more.")
+    custom_analysis_prompt: str | None = option(None, "What the model should look at in its analysis.")
+    evaluator: str = option("auto", "Where candidates are judged.", choices=EVALUATORS)
+    reference: str | None = option(None, "PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
+    problems: str | None = option(None, "Folder with references, such as a KernelBench checkout.")
+    inputs: str | None = option(None, 'Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
+    workload: tuple[str, ...] = option((), "Named size of the reference (WORKLOADS); may be repeated.", multiple=True)
+    precision: str = option("fp16", "Dtype of the task.", choices=("fp16", "bf16", "fp32"))
+    include: tuple[str, ...] = option(
+        (), "Folder whose modules the kernel may import; may be repeated.", multiple=True
+    )
+    policy: str = option("report", "What to do about library calls in the kernel.", choices=("report", "own-kernels"))
+    repair: bool = option(False, "When the kernel is wrong, make that the first task instead of stopping.")
+    patience: int = option(2, "Turns without progress before the search stops.")
+    tune_budget: int = option(24, "Knob settings tried per turn.")
+    candidates: int = option(4, "Structure changes tried per turn.")
+    max_evaluations: int | None = option(None, "Candidates evaluated at most.")
+    max_wall: float | None = option(None, "Seconds the run may take.")
+    seed: int = option(0, "Seed of the search's own choices.")
+    results: str = option("results", "Folder for the store and the histories.")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        known = [f.name for f in dataclasses.fields(self)]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"OptimizationConfig has no option {name!r}.{hint} Options: {', '.join(known)}")
+        object.__setattr__(self, name, value)
+        if "_explicit" in self.__dict__:
+            self.__dict__["_explicit"].add(name)
+
+    def __post_init__(self) -> None:
+        changed = {f.name for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        self.__dict__["_explicit"] = changed
+
+    @property
+    def explicit(self) -> frozenset[str]:
+        """The options that somebody set, as opposed to their defaults."""
+        return frozenset(self.__dict__["_explicit"])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A checked configuration, as the code reads it."""
+
+    kernel_file: str
+    threshold: float
+    target_speedup: float
+    max_iterations: int
+    min_improvement: float
+    model: str
+    temperature: float | None
+    rag_k: int
+    gpu: str
+    gpu_is_explicit: bool
+    save: bool
+    evaluator: Literal["auto", "local", "offline"]
+    reference: str | None
+    problems: Path | None
+    inputs: str | None
+    workloads: tuple[str, ...]
+    precision: Precision
+    include: tuple[Path, ...]
+    policy: Literal["report", "own-kernels"]
+    repair: bool
+    patience: int
+    tune_budget: int
+    candidates: int
+    max_evaluations: int | None
+    max_wall_s: float | None
+    seed: int
+    results: Path
+    custom_analysis_prompt: str | None
+    notes: tuple[str, ...] = ()
+
+
+def to_pairs(config: OptimizationConfig) -> tuple[tuple[str, str], ...]:
+    """A configuration for the store: each option with its value as JSON, and which of them somebody set."""
+    values = [(f.name, json.dumps(getattr(config, f.name))) for f in dataclasses.fields(config)]
+    return (*values, ("explicit", json.dumps(sorted(config.explicit))))
+
+
+def from_pairs(pairs: tuple[tuple[str, str], ...], override: OptimizationConfig) -> OptimizationConfig:
+    """A stored configuration, with what somebody set in `override` in place of its own."""
+    stored = {name: json.loads(value) for name, value in pairs}
+    known = {f.name: f for f in dataclasses.fields(OptimizationConfig)}
+    config = OptimizationConfig()
+    for name in stored.get("explicit", []):
+        if name in known:
+            value = stored[name]
+            setattr(config, name, tuple(value) if isinstance(value, list) else value)
+    for name in override.explicit:
+        setattr(config, name, getattr(override, name))
+    return config
+
+
+def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = None) -> Settings:
+    """Check a configuration, raising `ConfigError` or `MissingDependency` with what to do."""
+    environment = os.environ if environment is None else environment
+    if not config.kernel_file:
+        raise ConfigError("No kernel: give --kernel PATH (config.kernel_file), or --list-slow to see slow ones.")
+    _positive(config, "threshold", "target_speedup", "max_wall")
+    _whole(config, 1, "max_iterations", "patience", "max_evaluations")
+    _whole(config, 0, "rag_k", "tune_budget", "candidates")
+    if not 0 <= config.min_improvement < 1:
+        raise ConfigError(f"min_improvement is a share from 0 to below 1, got {config.min_improvement}")
+    if not 0 <= config.temperature <= 2:
+        raise ConfigError(f"temperature is 0 to 2, got {config.temperature}")
+    notes = _check_model(config, environment)
+    evaluator = _choice("evaluator", config.evaluator, EVALUATORS)
+    policy = _choice("policy", config.policy, ("report", "own-kernels"))
+    return Settings(
+        kernel_file=config.kernel_file,
+        threshold=config.threshold,
+        target_speedup=config.target_speedup,
+        max_iterations=config.max_iterations,
+        min_improvement=config.min_improvement,
+        model=config.model,
+        temperature=config.temperature,
+        rag_k=config.rag_k,
+        gpu=_gpu(config.gpu),
+        gpu_is_explicit="gpu" in config.explicit,
+        save=not config.no_save,
+        evaluator=evaluator,  # type: ignore[arg-type]
+        reference=config.reference,
+        problems=Path(config.problems) if config.problems else None,
+        inputs=config.inputs,
+        workloads=tuple(config.workload),
+        precision=parse_precision(config.precision),
+        include=tuple(Path(folder) for folder in config.include),
+        policy=policy,  # type: ignore[arg-type]
+        repair=config.repair,
+        patience=config.patience,
+        tune_budget=config.tune_budget,
+        candidates=config.candidates,
+        max_evaluations=config.max_evaluations,
+        max_wall_s=config.max_wall,
+        seed=config.seed,
+        results=Path(config.results),
+        custom_analysis_prompt=config.custom_analysis_prompt,
+        notes=notes,
+    )
+
+
+def _check_model(config: OptimizationConfig, environment: Mapping[str, str]) -> tuple[str, ...]:
+    if config.model == NO_MODEL:
+        return ("custom_analysis_prompt is unused with --model none",) if config.custom_analysis_prompt else ()
+    variable = _KEYS.get(config.model.split("/")[0], "")
+    if variable and not environment.get(variable):
+        raise MissingDependency(
+            f"--model {config.model} needs the environment variable {variable}. "
+            "Set it, or search without a language model: --model none."
+        )
+    raise ConfigError(
+        f"--model {config.model}: this version proposes changes without a language model only. Use --model none."
+    )
+
+
+def _gpu(name: str) -> str:
+    known = {gpu.lower(): gpu for gpu in GPUS}
+    if name.lower() not in known:
+        raise ConfigError(
+            f"--gpu {name}: not supported; known: {', '.join(GPUS)}. Checking and estimating work without that GPU, "
+            "for one of these."
+        )
+    return known[name.lower()]
+
+
+def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value in choices:
+        return value
+    near = difflib.get_close_matches(value, choices, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(f"unknown {name} {value!r}; known: {', '.join(choices)}.{hint}")
+
+
+def _positive(config: OptimizationConfig, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not value > 0:
+            raise ConfigError(f"{name} must be above 0, got {value}")
+
+
+def _whole(config: OptimizationConfig, least: int, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise ConfigError(f"{name} must be a whole number from {least} up, got {value!r}")

@@ -1,0 +1,116 @@
+"""The history of a run as a JSON array, valid at every moment: one object per attempt."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tilewright import jsonform
+from tilewright.records import Attempt, Candidate, Run
+from tilewright.report import words
+from tilewright.scores import best, score
+
+
+class HistoryFile:
+    """Watches a run and keeps `optimization_history_<problem>.json` up to date.
+
+    A file that an earlier run left is moved to `..._<run>.json` first.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def started(self, run: Run) -> None:
+        path = self.path(run)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        earlier = _run_of(path)
+        if path.exists() and earlier != run.id:
+            path.rename(_free(path.with_name(f"{path.stem}_{earlier or 'unknown'}.json")))
+        self._write(run)
+
+    def trying(self, candidate: Candidate, phase: str, turn: int) -> None: ...
+
+    def tried(self, run: Run, attempt: Attempt) -> None:
+        self._write(run)
+
+    def note(self, message: str) -> None: ...
+
+    def stopped(self, run: Run) -> None:
+        self._write(run)
+
+    def path(self, run: Run) -> Path:
+        return self._folder / f"optimization_history_{run.problem.name}.json"
+
+    def _write(self, run: Run) -> None:
+        path = self.path(run)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(
+            json.dumps(history(run), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8"
+        )
+        temporary.replace(path)
+
+
+def history(run: Run) -> list[dict[str, Any]]:
+    """Per attempt: what was found, suggested, changed and gained, and the whole evaluation."""
+    by_id = {attempt.candidate.id: attempt for attempt in run.attempts}
+    return [_entry(run, attempt, by_id) for attempt in run.attempts]
+
+
+def _entry(run: Run, attempt: Attempt, by_id: dict[str, Attempt]) -> dict[str, Any]:
+    parent = by_id.get(attempt.candidate.parent or "")
+    holder = best(run, before=attempt.index)
+    mine, before = score(attempt.evaluation), score(holder.evaluation) if holder else None
+    comparable = mine is not None and before is not None and mine.kind == before.kind
+    outcome = attempt.evaluation.outcome if attempt.evaluation else "abandoned"
+    return {
+        "run": run.id,
+        "iteration": attempt.turn,
+        "attempt": attempt.index,
+        "phase": attempt.phase,
+        "kernel": run.kernel_path,
+        "problem": run.problem.name,
+        "candidate": attempt.candidate.id,
+        "parent": attempt.candidate.parent,
+        "proposer": attempt.candidate.proposer,
+        "hypothesis": attempt.candidate.hypothesis,
+        "bottleneck_analysis": "\n".join(words.finding(item) for item in attempt.findings),
+        "suggestions": [item.action for item in attempt.findings],
+        "code_change": _diff(parent, attempt) if parent else "",
+        "outcome": outcome,
+        "outcome_text": words.outcome(attempt.evaluation, attempt.error),
+        "measured": outcome == "measured",
+        "improvement": mine.value / before.value - 1 if comparable and mine and before else None,
+        "improvement_is_estimate": outcome == "estimated",
+        "evaluation": jsonform.to_plain(attempt.evaluation) if attempt.evaluation else None,
+    }
+
+
+def _diff(parent: Attempt, attempt: Attempt) -> str:
+    lines = difflib.unified_diff(
+        parent.candidate.source.splitlines(),
+        attempt.candidate.source.splitlines(),
+        "before",
+        "after",
+        lineterm="",
+        n=2,
+    )
+    return "\n".join(lines)
+
+
+def _run_of(path: Path) -> str | None:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return str(entries[0]["run"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _free(path: Path) -> Path:
+    number = 2
+    free = path
+    while free.exists():
+        free, number = path.with_name(f"{path.stem}_{number}{path.suffix}"), number + 1
+    return free

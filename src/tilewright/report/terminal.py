@@ -1,0 +1,91 @@
+"""A run on the screen: what is tried, why, what became of it. Plain lines where output is piped."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.markup import escape
+
+from tilewright.records import Attempt, Candidate, Run
+from tilewright.report import words
+from tilewright.scores import best, gain, score
+
+
+class TerminalWatcher:
+    """Writes to `console` (standard error, so that standard output carries results alone)."""
+
+    def __init__(self, console: Console, verbose: bool = False) -> None:
+        self._console, self._verbose = console, verbose
+        self._clock = time.monotonic()
+        self._shown: tuple[int, str] | None = None
+        self._best: int | None = None
+
+    def started(self, run: Run) -> None:
+        self._say(f"[bold]tilewright[/] {escape(run.kernel_path)}  problem {escape(run.problem.name)}  run {run.id}")
+        for note in run.notes:
+            self._say(f"  {escape(note)}")
+
+    def trying(self, candidate: Candidate, phase: str, turn: int) -> None:
+        if self._shown != (turn, phase):
+            self._shown = (turn, phase)
+            titles = {"seed": "the kernel as it is", "structure": "structure changes", "knobs": "knob search"}
+            self._say(f"[bold]{f'turn {turn}: ' if turn else ''}{titles[phase]}[/]")
+
+    def tried(self, run: Run, attempt: Attempt) -> None:
+        holder = best(run)
+        is_new_best = holder is not None and holder.index == attempt.index and attempt.index != self._best
+        mark = "[green]best[/] " if is_new_best and attempt.phase != "seed" else ""
+        self._best = holder.index if holder else None
+        text = words.outcome(attempt.evaluation, attempt.error)
+        what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt)}: "
+        self._say(f"  #{attempt.index:<3} {escape(what)}{mark}{escape(text)}")
+        if attempt.phase == "seed" or (is_new_best and attempt.phase == "structure") or self._verbose:
+            for number, finding in enumerate(attempt.findings[: 8 if self._verbose else 3], 1):
+                self._say(f"       {number}. {escape(words.finding(finding))}")
+                self._say(f"          {escape(finding.action)}")
+        for reason in attempt.evidence.warnings if self._verbose else ():
+            self._say(f"       warning: {escape(reason.message)}")
+
+    def note(self, message: str) -> None:
+        self._say(f"  {escape(message)}")
+
+    def stopped(self, run: Run) -> None:
+        tried = len(run.attempts) - 1
+        self._say(
+            f"[bold]stopped[/]: {run.stop_reason} ({escape(run.stop_detail)}) "
+            f"after {max(tried, 0)} candidates, {time.monotonic() - self._clock:.0f} s"
+        )
+
+    def _say(self, markup: str) -> None:
+        self._console.print(markup, highlight=False, soft_wrap=True)
+
+
+class QuietWatcher:
+    """Shows nothing."""
+
+    def started(self, run: Run) -> None: ...
+
+    def trying(self, candidate: Candidate, phase: str, turn: int) -> None: ...
+
+    def tried(self, run: Run, attempt: Attempt) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def stopped(self, run: Run) -> None: ...
+
+
+def result_line(run: Run, path: str | None) -> str:
+    """The one line that `--quiet` leaves."""
+    holder = gain(run)
+    where = f" -> {path}" if path else ""
+    if holder is None:
+        return f"{run.kernel_path}: no result ({run.stop_reason}: {run.stop_detail})"
+    seed, top, ratio = holder
+    value = score(top.evaluation)
+    if value is None or value.kind == "estimated":
+        return f"{run.kernel_path}: est. {ratio:.2f}x of the kernel it began with (estimated, not measured){where}"
+    first = score(seed.evaluation)
+    before = f"{first.value:.3f}x" if first else "?"
+    after = f"{value.value:.3f}x [{value.low:.3f}, {value.high:.3f}]"
+    return f"{run.kernel_path}: {before} -> {after} of PyTorch eager{where}"

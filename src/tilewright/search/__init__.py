@@ -1,0 +1,1 @@
+"""The search: which parent to grow from, what to try, what to keep, when to stop."""

@@ -1,0 +1,304 @@
+"""One run: turns of structure changes and knob search, each attempt durable before the next thing happens.
+
+The run's state is its list of attempts and nothing else, so a run that was killed goes on from the store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from tilewright.errors import MachineryError
+from tilewright.protocols import Evaluator, Gate, Proposer, Verdict, Watcher
+from tilewright.records import (
+    Attempt,
+    Brief,
+    Candidate,
+    Cost,
+    Evaluation,
+    Evidence,
+    Finding,
+    Job,
+    Measured,
+    Problem,
+    Run,
+    Wrong,
+)
+from tilewright.scores import Score, best, keep, score
+from tilewright.search.policies import StopRules, select
+
+Phase = Literal["seed", "structure", "knobs"]
+Analyze = Callable[[Candidate, Problem, Evidence, "Evaluation | None"], Sequence[Finding]]
+TUNED_STRUCTURES = 2
+"""How many of a turn's structures get their knobs searched: the best, and the best new one beside it."""
+PROMISING = 0.6
+"""A new structure below this share of the best isn't worth a knob search."""
+
+
+class Memory(Protocol):
+    """What the loop needs of the store."""
+
+    def append(self, run_id: str, attempt: Attempt) -> None: ...
+    def remember(self, run_id: str, place: str, candidates: Sequence[Candidate]) -> None: ...
+    def remembered(self, run_id: str, place: str) -> tuple[Candidate, ...] | None: ...
+    def finish(self, run: Run) -> None: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts a run is made of; `wiring` chooses them."""
+
+    gates: Sequence[Gate]
+    evaluator: Evaluator
+    analyze: Analyze
+    structure_proposers: Sequence[Proposer]
+    tuner: Proposer | None
+    memory: Memory
+    watcher: Watcher
+    stop: StopRules
+    candidates_per_turn: int
+    tune_budget: int
+    workers: int = 2
+    deadline_s: float = 180.0
+    policy: Literal["report", "own-kernels"] = "report"
+    repair: bool = False
+
+
+def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
+    """Start or go on with `run` until a stop rule holds; returns it with its reason recorded."""
+    started = time.monotonic() - run.seconds
+    with ThreadPoolExecutor(max_workers=parts.workers) as pool:
+        work = _Work(run, parts, pool, started)
+        try:
+            reason = work.go(seed)
+        except KeyboardInterrupt:
+            reason = ("interrupted", f"resume with: tilewright resume {run.id}")
+            pool.shutdown(wait=False, cancel_futures=True)
+    ended = replace(work.run, stop_reason=reason[0], stop_detail=reason[1], seconds=time.monotonic() - started)
+    parts.memory.finish(ended)
+    parts.watcher.stopped(ended)
+    return ended
+
+
+class _Work:
+    """The run in hand and what it needs; `go` is its one verb."""
+
+    def __init__(self, run: Run, parts: Parts, pool: ThreadPoolExecutor, started: float) -> None:
+        self.run, self.parts, self.pool, self.started = run, parts, pool, started
+
+    def go(self, seed: Candidate) -> tuple[str, str]:
+        if not self.run.attempts:
+            self._try_all([seed], turn=0, phase="seed")
+        failed = self._seed_failure()
+        if failed:
+            return failed
+        turn = max(1, self.run.attempts[-1].turn)
+        while True:
+            stop = self._stopping() or self._turn(turn) or self.parts.stop.after_turn(self.run, turn)
+            if stop:
+                return stop
+            turn += 1
+
+    def _seed_failure(self) -> tuple[str, str] | None:
+        first = self.run.attempts[0]
+        if score(first.evaluation) is not None:
+            return None
+        if isinstance(first.evaluation, Wrong) and self.parts.repair:
+            return None
+        if isinstance(first.evaluation, Wrong):
+            return "seed_wrong", first.evaluation.mismatch.message
+        if first.evaluation is None:
+            return "machinery", first.error
+        return "seed_failed", first.evaluation.outcome
+
+    def _turn(self, turn: int) -> tuple[str, str] | None:
+        """One round of structure changes, then the knob search on the best of them."""
+        before = replace(self.run, attempts=tuple(a for a in self.run.attempts if a.turn < turn))
+        parent = select(before)
+        proposals: list[Candidate] = []
+        for proposer in self.parts.structure_proposers:
+            brief = self._brief(parent, before.attempts, turn, "structure", self.parts.candidates_per_turn)
+            proposals += self._ask(proposer, brief, f"turn {turn} structure {proposer.name}")
+        stop = self._try_all(proposals, turn, "structure")
+        if stop or self.parts.tuner is None:
+            return stop
+        bases = self._structures_to_tune(turn)
+        for number, base in enumerate(bases):
+            budget = self.parts.tune_budget // len(bases)
+            stop = self._tune(self.parts.tuner, base, turn, number, budget)
+            if stop:
+                return stop
+        return None
+
+    def _structures_to_tune(self, turn: int) -> list[str]:
+        """Ids of structures: the best's, and the best new one of this turn where it is promising.
+
+        This turn's own knob attempts don't count, so that a resumed run tunes what it began with.
+        """
+        untuned = tuple(a for a in self.run.attempts if a.turn < turn or a.phase == "structure")
+        top = select(replace(self.run, attempts=untuned))
+        chosen = [top.candidate.structure_id]
+        fresh = [a for a in untuned if a.turn == turn]
+        ranked = sorted(((s.value, a) for a in fresh if (s := score(a.evaluation))), key=lambda pair: -pair[0])
+        limit = score(top.evaluation)
+        for value, attempt in ranked:
+            close = limit is not None and value >= PROMISING * limit.value
+            if close and attempt.candidate.structure_id not in chosen:
+                chosen.append(attempt.candidate.structure_id)
+        return chosen[:TUNED_STRUCTURES]
+
+    def _tune(self, tuner: Proposer, structure: str, turn: int, number: int, budget: int) -> tuple[str, str] | None:
+        step = 0
+        while True:
+            family = [a for a in self.run.attempts if a.candidate.structure_id == structure]
+            spent = sum(a.turn == turn and a.phase == "knobs" for a in family)
+            if spent >= budget or not family:
+                return None
+            parent = best(replace(self.run, attempts=tuple(family))) or family[0]
+            place = f"turn {turn} knobs {number} step {step}"
+            limit = min(budget - spent, max(2, self.parts.workers))
+            brief = self._brief(parent, self.run.attempts, turn, "knobs", limit)
+            proposals = self._ask(tuner, brief, place)
+            fresh = self._unknown(proposals)
+            if not proposals:
+                return None
+            stop = self._try_all(fresh, turn, "knobs")
+            if stop:
+                return stop
+            step += 1
+
+    def _brief(
+        self, parent: Attempt, history: Sequence[Attempt], turn: int, phase: Literal["structure", "knobs"], limit: int
+    ) -> Brief:
+        return Brief(self.run.problem, parent, tuple(history), turn, phase, self.run.gpu, limit)
+
+    def _ask(self, proposer: Proposer, brief: Brief, place: str) -> Sequence[Candidate]:
+        answer = self.parts.memory.remembered(self.run.id, place)
+        if answer is None:
+            answer = tuple(proposer.propose(brief))[: brief.limit]
+            self.parts.memory.remember(self.run.id, place, answer)
+        return answer
+
+    def _unknown(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        seen = {attempt.candidate.id for attempt in self.run.attempts}
+        fresh = []
+        for candidate in candidates:
+            if candidate.id not in seen:
+                seen.add(candidate.id)
+                fresh.append(candidate)
+        return fresh
+
+    def _stopping(self) -> tuple[str, str] | None:
+        return self.parts.stop.within_turn(self.run, time.monotonic() - self.started)
+
+    # One candidate's way: gates side by side, then the evaluator one after another.
+
+    def _try_all(self, candidates: Iterable[Candidate], turn: int, phase: Phase) -> tuple[str, str] | None:
+        fresh = self._unknown(candidates)
+        for candidate, verdict in self._gated(fresh, phase, turn):
+            clock = time.monotonic()
+            self.parts.watcher.trying(candidate, phase, turn)
+            attempt = self._attempt(candidate, verdict, turn, phase, clock)
+            self.parts.memory.append(self.run.id, attempt)
+            self.run = replace(self.run, attempts=(*self.run.attempts, attempt))
+            self.parts.watcher.tried(self.run, attempt)
+            stop = None if phase == "seed" else self._stopping()
+            if stop:
+                return stop
+        return self._stopping()
+
+    def _gated(
+        self, candidates: Sequence[Candidate], phase: Phase, turn: int
+    ) -> Iterator[tuple[Candidate, Verdict | MachineryError]]:
+        waiting: list[tuple[Candidate, Future[Verdict]]] = [
+            (candidate, self.pool.submit(self._through_gates, candidate)) for candidate in candidates
+        ]
+        try:
+            for candidate, future in waiting:
+                try:
+                    yield candidate, future.result()
+                except MachineryError as error:
+                    yield candidate, error
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _through_gates(self, candidate: Candidate) -> Verdict:
+        evidence = Evidence()
+        for gate in self.parts.gates:
+            verdict = gate.check(candidate, self.run.problem, evidence)
+            evidence = merge(evidence, verdict.evidence)
+            if verdict.failure is not None:
+                return Verdict(evidence, verdict.failure)
+        return Verdict(evidence)
+
+    def _attempt(
+        self, candidate: Candidate, verdict: Verdict | MachineryError, turn: int, phase: Phase, clock: float
+    ) -> Attempt:
+        index = len(self.run.attempts)
+        if isinstance(verdict, MachineryError):
+            return Attempt(index, turn, phase, candidate, None, error=str(verdict))
+        evaluation: Evaluation | None = verdict.failure
+        error = ""
+        if evaluation is None:
+            try:
+                evaluation = self._evaluate(candidate, verdict.evidence, index, turn, phase)
+            except MachineryError as failure:
+                error = str(failure)
+        findings = tuple(self.parts.analyze(candidate, self.run.problem, verdict.evidence, evaluation))
+        cost = Cost(seconds=time.monotonic() - clock, gpu_seconds=_gpu_seconds(evaluation))
+        return Attempt(index, turn, phase, candidate, evaluation, verdict.evidence, findings, cost, error)
+
+    def _evaluate(self, candidate: Candidate, evidence: Evidence, index: int, turn: int, phase: Phase) -> Evaluation:
+        """Evaluate once more where the machinery failed; measure a new best again in fresh processes."""
+        top = best(self.run)
+        incumbent = score(top.evaluation) if top else None
+        job = Job(
+            candidate=candidate,
+            problem=self.run.problem,
+            evidence=evidence,
+            gpu=self.run.gpu,
+            incumbent_ratio=incumbent.value if incumbent and incumbent.kind == "measured" else None,
+            deadline_s=self.parts.deadline_s,
+            policy=self.parts.policy,
+        )
+        evaluation = self._submit(job)
+        provisional = Attempt(index, turn, phase, candidate, evaluation)
+        run = replace(self.run, attempts=(*self.run.attempts, provisional))
+        if isinstance(evaluation, Measured) and phase != "seed" and keep(run, provisional):
+            return self._submit(replace(job, effort="confirm", incumbent_ratio=None))
+        return evaluation
+
+    def _submit(self, job: Job) -> Evaluation:
+        try:
+            return self.parts.evaluator.submit(job).result()
+        except MachineryError as error:
+            self.parts.watcher.note(f"tried again after a failure of the machinery: {error}")
+            return self.parts.evaluator.submit(job).result()
+
+
+def merge(first: Evidence, second: Evidence) -> Evidence:
+    """What two gates found out, together."""
+    return Evidence(
+        facts=second.facts or first.facts,
+        execution=second.execution or first.execution,
+        warnings=first.warnings + second.warnings,
+        not_checked=first.not_checked + second.not_checked,
+    )
+
+
+def _gpu_seconds(evaluation: Evaluation | None) -> float:
+    if not isinstance(evaluation, Measured):
+        return 0.0
+    pairs = [pair for timing in evaluation.measurement.timings for pair in timing.pairs]
+    return sum(candidate + baseline for candidate, baseline in pairs) / 1000
+
+
+def current_best(run: Run) -> tuple[Attempt, Score] | None:
+    """The best attempt with its score."""
+    holder = best(run)
+    value = score(holder.evaluation) if holder else None
+    return (holder, value) if holder and value else None

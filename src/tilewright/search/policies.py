@@ -1,0 +1,76 @@
+"""Which parent to grow from, and when to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tilewright.records import Attempt, Run
+from tilewright.scores import best, score
+
+
+def select(run: Run) -> Attempt:
+    """Grow from the best; from the seed where nothing has a score yet."""
+    return best(run) or run.attempts[0]
+
+
+@dataclass(frozen=True)
+class StopRules:
+    """When a run ends. Each rule gives a reason and the numbers behind it."""
+
+    target_speedup: float
+    min_improvement: float
+    patience: int
+    max_turns: int
+    max_evaluations: int | None = None
+    max_wall_s: float | None = None
+
+    def within_turn(self, run: Run, elapsed_s: float) -> tuple[str, str] | None:
+        """Rules that hold at any moment."""
+        holder = best(run)
+        top = score(holder.evaluation) if holder else None
+        if top and top.kind == "measured" and top.low >= self.target_speedup:
+            return (
+                "target",
+                f"{top.value:.3f}x [{top.low:.3f}, {top.high:.3f}] is at the target {self.target_speedup}x",
+            )
+        evaluated = sum(attempt.phase != "seed" for attempt in run.attempts)
+        if self.max_evaluations is not None and evaluated >= self.max_evaluations:
+            return "evaluations", f"{evaluated} candidates evaluated"
+        if self.max_wall_s is not None and elapsed_s >= self.max_wall_s:
+            return "wall", f"{elapsed_s:.0f} s used of {self.max_wall_s:.0f} s"
+        recent = run.attempts[-3:]
+        if len(recent) == 3 and all(attempt.error for attempt in recent):
+            return "machinery", f"three attempts in a row were abandoned; the last: {recent[-1].error}"
+        return None
+
+    def after_turn(self, run: Run, turn: int) -> tuple[str, str] | None:
+        """Rules that hold between turns: plateau and turns."""
+        idle = 0
+        for progress in _progress_by_turn(run, turn):
+            idle = 0 if progress >= self.min_improvement else idle + 1
+        if not any(attempt.turn == turn for attempt in run.attempts):
+            return "exhausted", "nothing left to try without a language model"
+        if idle >= self.patience:
+            return "plateau", f"{idle} turns without a gain of {self.min_improvement:.0%} over the best"
+        if turn >= self.max_turns:
+            return "iterations", f"{turn} turns"
+        return None
+
+
+def _progress_by_turn(run: Run, last_turn: int) -> Iterator[float]:
+    """The relative gain of the best in each turn."""
+    for turn in range(1, last_turn + 1):
+        ends = [best(_until(run, t)) for t in (turn - 1, turn)]
+        before, after = (score(a.evaluation) if a else None for a in ends)
+        if after is None:
+            yield 0.0
+        elif before is None:
+            yield math.inf
+        else:
+            yield after.value / before.value - 1
+
+
+def _until(run: Run, turn: int) -> Run:
+    return replace(run, attempts=tuple(a for a in run.attempts if a.turn <= turn))

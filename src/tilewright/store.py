@@ -1,0 +1,232 @@
+"""The memory of all runs: one SQLite file, written so that a kill at any moment loses nothing finished.
+
+A row is committed before anything that depends on it happens. Readers and several runs may use the file at
+the same time; one run belongs to one process at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tilewright import jsonform
+from tilewright.errors import StoreBusy, StoreError, UsageError
+from tilewright.records import Attempt, Candidate, Run
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE run (
+    id TEXT PRIMARY KEY,
+    kernel_path TEXT NOT NULL,
+    started TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record)),
+    stop_reason TEXT NOT NULL DEFAULT '',
+    stop_detail TEXT NOT NULL DEFAULT '',
+    seconds REAL NOT NULL DEFAULT 0,
+    owner TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE attempt (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    number INTEGER NOT NULL,
+    candidate_id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record)),
+    PRIMARY KEY (run_id, number),
+    UNIQUE (run_id, candidate_id)
+);
+CREATE TABLE proposal (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    place TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record)),
+    PRIMARY KEY (run_id, place, number)
+);
+CREATE TABLE asked (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    place TEXT NOT NULL,
+    PRIMARY KEY (run_id, place)
+);
+"""
+
+
+class Store:
+    """Opens `path`, making it when it isn't there. Raises `StoreError` with what to do about it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"can't make the folder {path.parent}: {error.strerror}. Choose another: --results DIR"
+            ) from error
+        with self._explained():
+            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._prepare()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def begin(self, run: Run) -> None:
+        """Store a new run and own it."""
+        record = jsonform.dumps(replace(run, attempts=()))
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO run (id, kernel_path, started, record, owner) VALUES (?, ?, ?, ?, ?)",
+                (run.id, run.kernel_path, run.started, record, _me()),
+            )
+
+    def take(self, run_id: str) -> None:
+        """Own an existing run, so that no other process continues it. Raises `StoreBusy`."""
+        with self._writing() as db:
+            owner = db.execute("SELECT owner FROM run WHERE id = ?", (run_id,)).fetchone()[0]
+            if owner and owner != _me() and _alive(owner):
+                raise StoreBusy(f"run {run_id} is being worked on by process {owner}. Wait for it, or end it first.")
+            db.execute("UPDATE run SET owner = ?, stop_reason = '', stop_detail = '' WHERE id = ?", (_me(), run_id))
+
+    def append(self, run_id: str, attempt: Attempt) -> None:
+        """Make an attempt durable."""
+        outcome = attempt.evaluation.outcome if attempt.evaluation else "abandoned"
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO attempt VALUES (?, ?, ?, ?, ?)",
+                (run_id, attempt.index, attempt.candidate.id, outcome, jsonform.dumps(attempt)),
+            )
+
+    def remember(self, run_id: str, place: str, candidates: Sequence[Candidate]) -> None:
+        """Keep what a proposer answered at `place` ("turn 2 structure rewrites"), so that it isn't asked again."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO asked VALUES (?, ?)", (run_id, place))
+            for number, candidate in enumerate(candidates):
+                db.execute(
+                    "INSERT OR IGNORE INTO proposal VALUES (?, ?, ?, ?)",
+                    (run_id, place, number, jsonform.dumps(candidate)),
+                )
+
+    def remembered(self, run_id: str, place: str) -> tuple[Candidate, ...] | None:
+        """What was proposed at `place`; None when nobody was asked there yet."""
+        with self._explained():
+            if not self._db.execute("SELECT 1 FROM asked WHERE run_id = ? AND place = ?", (run_id, place)).fetchone():
+                return None
+            rows = self._db.execute(
+                "SELECT record FROM proposal WHERE run_id = ? AND place = ? ORDER BY number", (run_id, place)
+            ).fetchall()
+        return tuple(jsonform.loads(Candidate, row[0]) for row in rows)
+
+    def finish(self, run: Run) -> None:
+        """Record why a run stopped, and let go of it."""
+        with self._writing() as db:
+            db.execute(
+                "UPDATE run SET stop_reason = ?, stop_detail = ?, seconds = ?, owner = '' WHERE id = ?",
+                (run.stop_reason, run.stop_detail, run.seconds, run.id),
+            )
+
+    def load(self, run_id: str) -> Run:
+        with self._explained():
+            row = self._db.execute(
+                "SELECT record, stop_reason, stop_detail, seconds FROM run WHERE id = ?", (run_id,)
+            ).fetchone()
+            attempts = self._db.execute(
+                "SELECT record FROM attempt WHERE run_id = ? ORDER BY number", (run_id,)
+            ).fetchall()
+        run = jsonform.loads(Run, row[0])
+        return replace(
+            run,
+            attempts=tuple(jsonform.loads(Attempt, attempt[0]) for attempt in attempts),
+            stop_reason=row[1],
+            stop_detail=row[2],
+            seconds=row[3],
+        )
+
+    def find(self, name: str) -> str:
+        """The run that `name` means: an id, a unique prefix, a kernel path, or `last`."""
+        with self._explained():
+            rows = self._db.execute("SELECT id, kernel_path FROM run ORDER BY rowid DESC").fetchall()
+        if not rows:
+            raise UsageError(f"{self.path} holds no run yet. Start one: tilewright optimize KERNEL --model none")
+        if name == "last":
+            return str(rows[0][0])
+        exact = [run_id for run_id, path in rows if run_id == name]
+        by_path = [run_id for run_id, path in rows if path == name or Path(path).stem == Path(name).stem]
+        by_prefix = [run_id for run_id, path in rows if run_id.startswith(name)]
+        if exact or by_path:
+            return str((exact or by_path)[0])
+        if len(by_prefix) == 1:
+            return str(by_prefix[0])
+        if by_prefix:
+            raise UsageError(f"{name!r} begins {len(by_prefix)} runs: {', '.join(by_prefix[:5])}. Give more of it.")
+        raise UsageError(f"no run {name!r} in {self.path}. The last ones: {', '.join(r[0] for r in rows[:5])}")
+
+    def _prepare(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by a newer tilewright (format {version}, this one knows {SCHEMA_VERSION}). "
+                "Update tilewright, or use another folder: --results DIR"
+            )
+        if version == 0:
+            with self._writing() as db:
+                if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    for statement in _SCHEMA.split(";\n"):
+                        if statement.strip():
+                            db.execute(statement)
+                    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has rolled back already
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {error}. {_advice(str(error))}") from error
+
+
+def _advice(message: str) -> str:
+    if "not a database" in message or "malformed" in message:
+        return "Move the file away (nothing was changed in it) or use another folder: --results DIR"
+    if "full" in message:
+        return "Free some space and continue with: tilewright resume last"
+    if "unable to open" in message or "readonly" in message:
+        return "The folder must be writable, or choose another: --results DIR"
+    if "locked" in message:
+        return "Another program holds it; try again when that has ended."
+    return "Nothing finished was lost; continue with: tilewright resume last"
+
+
+def _me() -> str:
+    return f"{os.getpid()}@{socket.gethostname()}"
+
+
+def _alive(owner: str) -> bool:
+    """Whether the process still runs; one on another host is taken to."""
+    pid, _, host = owner.partition("@")
+    if host != socket.gethostname():
+        return True
+    if sys.platform == "win32":  # there os.kill would end the process instead of asking after it
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

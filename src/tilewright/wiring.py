@@ -1,0 +1,254 @@
+"""Puts the parts together: the only file that names concrete classes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from tilewright.analysis.analyzer import PerformanceAnalyzer
+from tilewright.analysis.model import estimate
+from tilewright.channel import WorkerHost
+from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
+from tilewright.errors import ConfigError, UsageError
+from tilewright.evaluators.local import LocalEvaluator, available
+from tilewright.evaluators.offline import OfflineEvaluator
+from tilewright.gates.compile import CompileGate
+from tilewright.gates.semantic import SemanticGate
+from tilewright.gates.static import StaticGate
+from tilewright.hardware import gpu_for_device_name, load_gpu
+from tilewright.kernelfile import KernelFile, load_kernel
+from tilewright.migrate import migrate
+from tilewright.problems import problem_for, read_task, task_workloads
+from tilewright.proposers.tuner import KnobTuner
+from tilewright.protocols import Evaluator, Gate, Proposer, Watcher
+from tilewright.records import Attempt, Candidate, Problem, Run
+from tilewright.report.history import HistoryFile
+from tilewright.report.output import save_best
+from tilewright.search.loop import Parts, continue_run
+from tilewright.search.policies import StopRules
+from tilewright.store import Store
+
+SEMANTIC_BUDGET_S = 20.0
+"""How long the interpreter may work on one candidate; the seed of a run gets three times that."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where candidates are judged, for which GPU, and why there."""
+
+    evaluator: Literal["local", "offline"]
+    gpu: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run and the file it left, if any."""
+
+    run: Run
+    saved: Path | None
+
+
+def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
+    """Optimise one kernel as `config` says. Raises `TilewrightError` with what to do."""
+    settings = resolve(config)
+    kernel, problem = load_task(settings)
+    target = choose_target(settings)
+    store = Store(settings.results / "tilewright.db")
+    try:
+        seed, notes = up_to_date(kernel)
+        run = Run(
+            id=time.strftime("%m%d") + secrets.token_hex(3),
+            problem=problem,
+            kernel_path=str(kernel.path),
+            settings=to_pairs(config),
+            evaluator=target.evaluator,
+            gpu=target.gpu,
+            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            notes=(f"evaluator {target.evaluator}: {target.reason}", *settings.notes, *notes),
+        )
+        store.begin(run)
+        return _work(run, seed, kernel, settings, target, store, watcher)
+    finally:
+        store.close()
+
+
+def resume(name: str, config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
+    """Go on with a stored run. Options set in `config` replace the run's own."""
+    store = Store(Path(config.results) / "tilewright.db")
+    try:
+        run = store.load(store.find(name))
+        settings = resolve(from_pairs(run.settings, config))
+        kernel, _ = load_task(settings)
+        target = choose_target(settings)
+        if target.evaluator != run.evaluator:
+            raise UsageError(
+                f"run {run.id} was judged by the {run.evaluator} evaluator for {run.gpu}; here it would be "
+                f"{target.evaluator} ({target.reason}). Their numbers don't compare: continue it where it began."
+            )
+        store.take(run.id)
+        seed = run.attempts[0].candidate if run.attempts else up_to_date(kernel)[0]
+        return _work(run, seed, kernel, settings, target, store, watcher)
+    finally:
+        store.close()
+
+
+def load_task(settings: Settings) -> tuple[KernelFile, Problem]:
+    """The kernel and its problem, from a kernel file or a task file."""
+    if settings.kernel_file.endswith(".toml"):
+        path = Path(settings.kernel_file)
+        task = read_task(path)
+        kernel = load_kernel(str(path.parent / task["kernel"]), settings.include)
+        problem = problem_for(
+            kernel,
+            reference=str(path.parent / task["reference"]),
+            inputs=task["workloads"][0]["inputs"] if task.get("workloads") else None,
+            precision=task.get("precision", settings.precision),
+        )
+        return kernel, replace(problem, workloads=task_workloads(task, path))
+    kernel = load_kernel(settings.kernel_file, settings.include)
+    problem = problem_for(
+        kernel,
+        reference=settings.reference,
+        problems=settings.problems,
+        inputs=settings.inputs,
+        precision=settings.precision,
+        workloads=settings.workloads,
+    )
+    return kernel, problem
+
+
+def up_to_date(kernel: KernelFile) -> tuple[Candidate, tuple[str, ...]]:
+    """The kernel as a candidate, rewritten for the installed TileLang where it was written for an older one."""
+    migration = migrate(kernel.candidate.source)
+    if not migration.changes:
+        return kernel.candidate, ()
+    changes = "; ".join(f"line {c.line + kernel.line_offset}: {c.what}" for c in migration.changes[:4])
+    note = f"brought up to the installed TileLang ({changes}); `tilewright migrate {kernel.path}` shows the diff"
+    return replace(kernel.candidate, source=migration.source), (note,)
+
+
+def choose_target(settings: Settings) -> Target:
+    """A local CUDA GPU where there is one, else offline; `--evaluator` overrides."""
+    has_gpu, why = available() if settings.evaluator != "offline" else (False, "chosen")
+    if settings.evaluator == "local" and not has_gpu:
+        raise UsageError(f"--evaluator local: {why}. Without a GPU: --evaluator offline")
+    if not has_gpu:
+        reason = why if settings.evaluator == "auto" else "chosen with --evaluator"
+        return Target("offline", settings.gpu, f"{reason}; times are estimates for {settings.gpu}")
+    known = gpu_for_device_name(why)
+    name = known.name if known else why
+    if settings.gpu_is_explicit and name != settings.gpu:
+        raise ConfigError(
+            f"--gpu {settings.gpu}: the GPU here is {why}. Leave --gpu out, or use --evaluator offline."
+        )
+    return Target("local", name, f"a CUDA GPU is here ({why})")
+
+
+@contextmanager
+def workers(target: Target) -> Iterator[WorkerHost]:
+    """The worker processes for a target; ended when the block ends."""
+    host = WorkerHost("cuda" if target.evaluator == "local" else "cpu", target.gpu)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+def gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
+    """Static rules and the compiler; execution on the CPU where no GPU can do it faster."""
+    cheap: list[Gate] = [StaticGate(), CompileGate(host, target.gpu)]
+    if target.evaluator == "local":
+        return cheap
+    return [*cheap, SemanticGate(host, SEMANTIC_BUDGET_S)]
+
+
+def evaluator_for(target: Target, host: WorkerHost) -> Evaluator:
+    if target.evaluator == "local":
+        return LocalEvaluator(host)
+    gpu = load_gpu(target.gpu)
+
+    return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu))
+
+
+def structure_proposers(settings: Settings) -> Sequence[Proposer]:
+    from tilewright.proposers.rewrites import RewriteProposer
+
+    return [RewriteProposer()]
+
+
+def _work(
+    run: Run,
+    seed: Candidate,
+    kernel: KernelFile,
+    settings: Settings,
+    target: Target,
+    store: Store,
+    watcher: Watcher | None,
+) -> Outcome:
+    watchers = _Watchers([HistoryFile(settings.results / "multiturn_logs"), *([watcher] if watcher else [])])
+    gpu = load_gpu(target.gpu)
+    with workers(target) as host:
+        parts = Parts(
+            gates=gates_for(target, host),
+            evaluator=evaluator_for(target, host),
+            analyze=PerformanceAnalyzer().analyze,
+            structure_proposers=structure_proposers(settings) if settings.candidates else (),
+            tuner=KnobTuner(gpu, settings.tune_budget) if settings.tune_budget else None,
+            memory=store,
+            watcher=watchers,
+            stop=_stop_rules(settings),
+            candidates_per_turn=settings.candidates,
+            tune_budget=settings.tune_budget,
+            workers=os.cpu_count() or 2,
+            policy=settings.policy,
+            repair=settings.repair,
+        )
+        watchers.started(run)
+        ended = continue_run(run, seed, parts)
+    saved = save_best(ended, kernel, settings.results / "kernels") if settings.save else None
+    return Outcome(ended, saved)
+
+
+def _stop_rules(settings: Settings) -> StopRules:
+    return StopRules(
+        target_speedup=settings.target_speedup,
+        min_improvement=settings.min_improvement,
+        patience=settings.patience,
+        max_turns=settings.max_iterations,
+        max_evaluations=settings.max_evaluations,
+        max_wall_s=settings.max_wall_s,
+    )
+
+
+class _Watchers:
+    """Several watchers as one."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
+    def started(self, run: Run) -> None:
+        for watcher in self._watchers:
+            watcher.started(run)
+
+    def trying(self, candidate: Candidate, phase: str, turn: int) -> None:
+        for watcher in self._watchers:
+            watcher.trying(candidate, phase, turn)
+
+    def tried(self, run: Run, attempt: Attempt) -> None:
+        for watcher in self._watchers:
+            watcher.tried(run, attempt)
+
+    def note(self, message: str) -> None:
+        for watcher in self._watchers:
+            watcher.note(message)
+
+    def stopped(self, run: Run) -> None:
+        for watcher in self._watchers:
+            watcher.stopped(run)
