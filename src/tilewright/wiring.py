@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,7 @@ from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.model import estimate
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
-from tilewright.errors import ConfigError, UsageError
+from tilewright.errors import ConfigError, MissingDependency, UsageError
 from tilewright.evaluators.local import LocalEvaluator, available
 from tilewright.evaluators.offline import OfflineEvaluator
 from tilewright.gates.compile import CompileGate
@@ -154,6 +155,12 @@ def choose_target(settings: Settings) -> Target:
 @contextmanager
 def workers(target: Target) -> Iterator[WorkerHost]:
     """The worker processes for a target; ended when the block ends."""
+    for package in ("torch", "tilelang"):
+        if find_spec(package) is None:
+            raise MissingDependency(
+                f"{package} is not installed here; it checks and compiles kernels.",
+                "make setup (in a clone), or: pip install 'tilewright[kernels]'; `tilewright doctor` says more",
+            )
     host = WorkerHost("cuda" if target.evaluator == "local" else "cpu", target.gpu)
     try:
         yield host
@@ -161,12 +168,12 @@ def workers(target: Target) -> Iterator[WorkerHost]:
         host.close()
 
 
-def gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
-    """Static rules and the compiler; execution on the CPU where no GPU can do it faster."""
+def gates_for(target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGET_S) -> Sequence[Gate]:
+    """Static rules and the compiler; execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
     cheap: list[Gate] = [StaticGate(), CompileGate(host, target.gpu)]
     if target.evaluator == "local":
         return cheap
-    return [*cheap, SemanticGate(host, SEMANTIC_BUDGET_S)]
+    return [*cheap, SemanticGate(host, budget_s)]
 
 
 def evaluator_for(target: Target, host: WorkerHost) -> Evaluator:
@@ -175,6 +182,10 @@ def evaluator_for(target: Target, host: WorkerHost) -> Evaluator:
     gpu = load_gpu(target.gpu)
 
     return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu))
+
+
+def analyzer() -> PerformanceAnalyzer:
+    return PerformanceAnalyzer()
 
 
 def structure_proposers(settings: Settings) -> Sequence[Proposer]:
@@ -198,7 +209,7 @@ def _work(
         parts = Parts(
             gates=gates_for(target, host),
             evaluator=evaluator_for(target, host),
-            analyze=PerformanceAnalyzer().analyze,
+            analyze=analyzer().analyze,
             structure_proposers=structure_proposers(settings) if settings.candidates else (),
             tuner=KnobTuner(gpu, settings.tune_budget) if settings.tune_budget else None,
             memory=store,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from tilewright import __version__
 from tilewright.errors import TilewrightError
+
+if TYPE_CHECKING:
+    from tilewright.config import OptimizationConfig
 
 VERBS = {
     "optimize": "Make a kernel faster, turn by turn.",
@@ -48,17 +53,31 @@ def _tilewright() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with the documented exit code."""
+    sys.exit(_guarded(lambda: _tilewright.main(arguments, standalone_mode=False)))
+
+
+def run_config(config: OptimizationConfig) -> int:
+    """Optimise as `config` says and show it like the command does; the exit code, 0 when it did what was asked."""
+    from tilewright.cli.optimize import run
+
+    code = _guarded(lambda: run(config, False, None))
+    if code:
+        sys.exit(code)
+    return code
+
+
+def _guarded(command: Callable[[], int | None]) -> int:
+    """Errors in words, and the exit code that stands for them."""
     try:
-        code = _tilewright.main(arguments, standalone_mode=False)
+        return command() or 0
     except click.ClickException as error:
         error.show()
-        code = 2
+        return 2
     except click.Abort:
-        code = 130
+        return 130
     except TilewrightError as error:
         click.echo(f"Error: {error}", err=True)
-        code = error.exit_code
+        return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
-        code = 0
-    sys.exit(code or 0)
+        return 0

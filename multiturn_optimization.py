@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+"""Optimise a kernel from Python: edit the lines at the end, or import this module."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
+try:
+    from tilewright.guidelines import create_optimization_guidelines
+
+    from tilewright.analysis.analyzer import PerformanceAnalyzer
+    from tilewright.cli import run_config as main
+    from tilewright.config import OptimizationConfig
+except ModuleNotFoundError as error:
+    print(f"{error.name} is missing. Run: {sys.executable} -m pip install -e '.[kernels]'", file=sys.stderr)
+    sys.exit(2)
+
+__all__ = ["OptimizationConfig", "PerformanceAnalyzer", "create_optimization_guidelines", "main"]
+
+if __name__ == "__main__":
+    config = OptimizationConfig()
+    config.kernel_file = "level2/2_10.py"
+    config.model = "none"
+    # config.custom_analysis_prompt = "Look at the pooling loop."
+    main(config)

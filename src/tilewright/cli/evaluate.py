@@ -1,0 +1,39 @@
+"""tilewright evaluate KERNEL..."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tilewright.cli.showing import line
+from tilewright.config import EVALUATORS, GPUS
+
+
+@click.command("evaluate")
+@click.argument("kernels", nargs=-1, required=True)
+@click.option("--reference", help="PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
+@click.option("--problems", type=click.Path(path_type=Path), help="Folder with references.")
+@click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
+@click.option("--precision", type=click.Choice(["fp16", "bf16", "fp32"]), default="fp16", show_default=True)
+@click.option("--workload", multiple=True, help="Named size of the reference; may be repeated.")
+@click.option("--device", type=click.Choice(["cuda", "cpu"]), help="Where to run; a CUDA GPU where there is one.")
+@click.option("--gpu", type=click.Choice(GPUS, case_sensitive=False), help="GPU to estimate for where there is none.")
+@click.option("--evaluator", type=click.Choice(EVALUATORS), default="auto", show_default=True)
+@click.option("--policy", type=click.Choice(["report", "own-kernels"]), default="report", show_default=True)
+@click.option("--effort", type=click.Choice(["quick", "full", "confirm"]), default="full", show_default=True)
+@click.option("--write-header", is_flag=True, help="Write measured results into the kernels' docstrings.")
+@click.option("--samples", type=click.Path(path_type=Path), help="Append every result with its raw pairs (JSONL).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a kernel, one a line.")
+@click.option("--fail-on", type=click.Choice(["rejected"]), help="Exit with 3 when a kernel is not right.")
+def command(kernels: tuple[str, ...], as_json: bool, fail_on: str | None, **values: Any) -> int:
+    """Verify and time KERNELS as they are."""
+    from tilewright.judge import evaluate
+
+    failed = 0
+    for answer in evaluate(kernels, **values):
+        failed += answer["outcome"] not in ("measured", "verified", "estimated")
+        line(json.dumps(answer) if as_json else f"{answer['kernel']}: {answer['text']}")
+    return 3 if failed and fail_on else 0

@@ -1,0 +1,84 @@
+"""What this machine can do, and the command for what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from tilewright import __version__
+
+TESTED_TILELANG = ("0.1.15",)
+CPU_TORCH = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was looked at. `fix` is a command, or empty."""
+
+    name: str
+    works: bool
+    detail: str
+    fix: str = ""
+
+
+def examine() -> Iterator[Item]:
+    yield Item("tilewright", True, f"{__version__} on Python {sys.version.split()[0]}")
+    has_gpu, gpu = _gpu()
+    yield _package("torch", "runs references and checks kernels", "pip install torch" if has_gpu else CPU_TORCH)
+    yield _tilelang()
+    yield _nvcc()
+    yield _package("dspy", "turns with a language model", "pip install 'tilewright[llm]'")
+    yield Item("GPU", has_gpu, gpu, "" if has_gpu else "none needed: kernels are checked on the CPU, times estimated")
+    yield _results()
+    evaluator = "local: kernels are measured here" if has_gpu else "offline: kernels are checked, times are estimates"
+    yield Item("evaluator", True, evaluator)
+
+
+def _package(name: str, use: str, fix: str) -> Item:
+    try:
+        return Item(name, True, f"{version(name)} ({use})")
+    except PackageNotFoundError:
+        return Item(name, False, f"missing ({use})", fix)
+
+
+def _tilelang() -> Item:
+    item = _package("tilelang", "compiles kernels", "pip install 'tilewright[kernels]'")
+    if item.works and version("tilelang") not in TESTED_TILELANG:
+        return Item("tilelang", True, f"{item.detail}; tested with {', '.join(TESTED_TILELANG)}")
+    return item
+
+
+def _nvcc() -> Item:
+    on_path = shutil.which("nvcc")
+    if on_path:
+        return Item("nvcc", True, on_path)
+    root = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
+    if root and (Path(root) / "bin" / "nvcc").exists():
+        return Item("nvcc", True, str(Path(root) / "bin" / "nvcc"))
+    spec = find_spec("nvidia")
+    for place in spec.submodule_search_locations or () if spec else ():
+        found = sorted(Path(place).glob("*/bin/nvcc"))
+        if found:
+            return Item("nvcc", True, str(found[0]))
+    return Item("nvcc", False, "missing (compiles kernels)", "pip install 'tilewright[nvcc]'")
+
+
+def _gpu() -> tuple[bool, str]:
+    from tilewright.evaluators.local import available
+
+    return available()
+
+
+def _results() -> Item:
+    try:
+        with tempfile.TemporaryFile(dir="."):
+            return Item("results", True, f"{Path.cwd() / 'results'} can be written")
+    except OSError as error:
+        return Item("results", False, f"{Path.cwd()}: {error.strerror}", "use --results DIR")

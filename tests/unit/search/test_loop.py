@@ -1,0 +1,161 @@
+"""The loop, with recorded evaluations: what it tries, keeps, remembers, and when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from samples import candidate, estimated, measured, run
+
+from tilewright.evaluators.replay import ReplayEvaluator
+from tilewright.protocols import Verdict
+from tilewright.records import Brief, Candidate, Evaluation, Evidence, Mismatch, Problem, Reason, Rejected, Run, Wrong
+from tilewright.report.terminal import QuietWatcher
+from tilewright.scores import best
+from tilewright.search.loop import Parts, continue_run
+from tilewright.search.policies import StopRules
+from tilewright.store import Store
+
+SEED = candidate("seed")
+
+
+class Scripted:
+    """Proposes what it was given, turn by turn."""
+
+    name = "scripted"
+
+    def __init__(self, by_turn: Mapping[int, Sequence[Candidate]]) -> None:
+        self.by_turn = by_turn
+        self.asked: list[Brief] = []
+
+    def propose(self, brief: Brief) -> Sequence[Candidate]:
+        self.asked.append(brief)
+        return self.by_turn.get(brief.turn, ())
+
+
+class RefusesBad:
+    name = "static"
+
+    def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
+        if "bad" in candidate.source:
+            return Verdict(failure=Rejected("static", (Reason("bad", "it is bad"),)))
+        return Verdict(Evidence(not_checked=("nothing",)))
+
+
+def parts(
+    store: Store, proposer: Scripted, answers: Mapping[str, Evaluation], stop: StopRules | None = None, **more: object
+) -> Parts:
+    return Parts(
+        gates=[RefusesBad()],
+        evaluator=ReplayEvaluator(answers),
+        analyze=lambda *_: (),
+        structure_proposers=[proposer],
+        tuner=None,
+        memory=store,
+        watcher=QuietWatcher(),
+        stop=stop or StopRules(1.5, 0.05, 2, 5),
+        candidates_per_turn=4,
+        tune_budget=0,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "s.db")
+    made.begin(run())
+    return made
+
+
+def go(
+    store: Store, by_turn: Mapping[int, Sequence[Candidate]], answers: Mapping[str, Evaluation], **more: object
+) -> Run:
+    return continue_run(store.load("r1"), SEED, parts(store, Scripted(by_turn), answers, **more))  # type: ignore[arg-type]
+
+
+def test_a_seed_at_the_target_stops_at_once(store: Store) -> None:
+    ended = go(store, {1: [candidate("a")]}, {SEED.id: measured(1.6)})
+    assert ended.stop_reason == "target" and len(ended.attempts) == 1
+
+
+def test_a_wrong_seed_stops_with_its_mismatch(store: Store) -> None:
+    ended = go(store, {}, {SEED.id: Wrong(Mismatch("wrong at [0]"))})
+    assert (ended.stop_reason, ended.stop_detail) == ("seed_wrong", "wrong at [0]")
+
+
+def test_a_wrong_seed_is_the_first_task_with_repair(store: Store) -> None:
+    fixed = candidate("fixed")
+    answers = {SEED.id: Wrong(Mismatch("no")), fixed.id: measured(1.0)}
+    ended = go(store, {1: [fixed]}, answers, repair=True)
+    assert best(ended) is ended.attempts[1]
+
+
+def test_the_best_is_kept_and_the_target_ends_the_run(store: Store) -> None:
+    a, b = candidate("a"), candidate("b")
+    ended = go(store, {1: [a, b]}, {SEED.id: measured(0.5), a.id: measured(0.7), b.id: measured(1.6)})
+    holder = best(ended)
+    assert holder is not None and holder.candidate.id == b.id and ended.stop_reason == "target"
+
+
+def test_two_turns_without_progress_are_a_plateau(store: Store) -> None:
+    turns = {n: [candidate(f"t{n}")] for n in range(1, 6)}
+    answers = {SEED.id: measured(0.5), **{turns[n][0].id: measured(0.5 + 0.001 * n) for n in turns}}
+    ended = go(store, turns, answers)
+    assert ended.stop_reason == "plateau" and ended.attempts[-1].turn == 2
+
+
+def test_a_small_significant_gain_is_kept_but_does_not_reset_the_patience(store: Store) -> None:
+    turns = {n: [candidate(f"t{n}")] for n in range(1, 6)}
+    answers = {SEED.id: measured(0.5, 0.001), **{turns[n][0].id: measured(0.5 + 0.01 * n, 0.001) for n in turns}}
+    ended = go(store, turns, answers)
+    holder = best(ended)
+    assert ended.stop_reason == "plateau" and holder is not None and holder.turn == 2
+
+
+def test_nothing_left_to_try_ends_the_run(store: Store) -> None:
+    assert go(store, {}, {SEED.id: measured(0.5)}).stop_reason == "exhausted"
+
+
+def test_a_candidate_seen_before_is_not_paid_for_twice(store: Store) -> None:
+    a = candidate("a")
+    again = replace(a, hypothesis="the same in other words")
+    ended = go(store, {1: [a, again], 2: [a]}, {SEED.id: measured(0.5), a.id: measured(0.6)})
+    assert len(ended.attempts) == 2
+
+
+def test_what_a_gate_refuses_is_recorded_and_never_evaluated(store: Store) -> None:
+    bad = candidate("bad")
+    ended = go(store, {1: [bad]}, {SEED.id: measured(0.5)})
+    assert isinstance(ended.attempts[1].evaluation, Rejected)
+
+
+def test_a_failure_of_the_machinery_abandons_the_attempt_and_goes_on(store: Store) -> None:
+    unknown, a = candidate("unknown"), candidate("a")
+    ended = go(store, {1: [unknown, a]}, {SEED.id: measured(0.5), a.id: measured(0.6)})
+    assert ended.attempts[1].evaluation is None and "not in the recording" in ended.attempts[1].error
+    assert ended.attempts[2].evaluation is not None
+
+
+def test_estimates_have_no_target(store: Store) -> None:
+    a = candidate("a")
+    ended = go(store, {1: [a]}, {SEED.id: estimated(1.0), a.id: estimated(0.01)})
+    assert ended.stop_reason == "exhausted" and best(ended) is ended.attempts[1]
+
+
+def test_evaluations_are_capped(store: Store) -> None:
+    many = [candidate(f"m{i}") for i in range(4)]
+    answers = {SEED.id: measured(0.5), **{c.id: measured(0.5) for c in many}}
+    ended = go(store, {1: many}, answers, stop=StopRules(9, 0.05, 2, 5, max_evaluations=2))
+    assert ended.stop_reason == "evaluations" and len(ended.attempts) == 3
+
+
+def test_a_resumed_run_repeats_nothing_and_asks_nobody_twice(store: Store) -> None:
+    a, b = candidate("a"), candidate("b")
+    answers = {SEED.id: measured(0.5), a.id: measured(0.7), b.id: measured(0.9)}
+    go(store, {1: [a, b]}, answers, stop=StopRules(9, 0.05, 2, 5, max_evaluations=1))
+    proposer = Scripted({1: [candidate("other")]})
+    ended = continue_run(store.load("r1"), SEED, parts(store, proposer, {b.id: answers[b.id]}))
+    assert [x.candidate.id for x in ended.attempts[:3]] == [SEED.id, a.id, b.id]
+    assert [brief.turn for brief in proposer.asked] == [2]

@@ -1,0 +1,100 @@
+"""The store keeps what was finished, through kills, other versions and other processes."""
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from samples import attempt, candidate, measured, run
+
+from tilewright.errors import StoreBusy, StoreError, UsageError
+from tilewright.store import Store
+
+
+def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    stored = run()
+    store.begin(stored)
+    first = attempt(0, measured(1.0), 0, "seed")
+    store.append("r1", first)
+    store.finish(replace(stored, stop_reason="target", stop_detail="d", seconds=3.0))
+    back = store.load("r1")
+    assert back.attempts == (first,) and back.stop_reason == "target" and back.seconds == 3.0
+
+
+def test_the_same_candidate_is_not_stored_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    store.begin(run())
+    store.append("r1", attempt(0, measured(1.0)))
+    with pytest.raises(StoreError):
+        store.append("r1", replace(attempt(0, measured(1.0)), index=1))
+
+
+def test_answers_of_proposers_are_remembered_also_when_empty(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    store.begin(run())
+    assert store.remembered("r1", "turn 1") is None
+    store.remember("r1", "turn 1", [])
+    store.remember("r1", "turn 2", [candidate("a"), candidate("b")])
+    assert store.remembered("r1", "turn 1") == ()
+    assert [c.hypothesis for c in store.remembered("r1", "turn 2") or ()] == ["a", "b"]
+
+
+def test_runs_are_found_by_prefix_path_and_last(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    with pytest.raises(UsageError, match="holds no run yet"):
+        store.find("last")
+    store.begin(run())
+    store.begin(replace(run(), id="q2", kernel_path="level2/2_10.py"))
+    assert store.find("last") == "q2" and store.find("r") == "r1" and store.find("2_10") == "q2"
+    with pytest.raises(UsageError, match="no run 'zz'"):
+        store.find("zz")
+
+
+def test_a_corrupt_store_is_left_alone_and_explained(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    path.write_bytes(b"this is no database at all, not even a short one" * 40)
+    with pytest.raises(StoreError, match="Move the file away"):
+        Store(path)
+    assert path.read_bytes().startswith(b"this is no database")
+
+
+def test_a_store_of_a_newer_version_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="newer tilewright"):
+        Store(path)
+
+
+def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="--results DIR"):
+        Store(tmp_path / "file" / "results" / "s.db")
+
+
+def test_a_run_that_a_living_process_works_on_is_busy(tmp_path: Path) -> None:
+    script = """
+        import sys, time
+        sys.path[:0] = sys.argv[2:]
+        from pathlib import Path
+        from samples import run
+        from tilewright.store import Store
+        Store(Path(sys.argv[1])).begin(run())
+        print("stored", flush=True)
+        time.sleep(60)
+    """
+    path = tmp_path / "s.db"
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path), str(here.parents[1] / "src"), str(here)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "stored\n"
+        store = Store(path)
+        with pytest.raises(StoreBusy, match="being worked on"):
+            store.take("r1")
+        other.kill()
+        other.wait()
+        store.take("r1")
