@@ -1,0 +1,79 @@
+"""Optimises kernels one after another and stores seed and best with their raw pairs.
+
+python -m benchmarks.optimize_corpus OUT.jsonl KERNEL...      options of `tilewright optimize` follow after --
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tilewright import jsonform
+from tilewright.config import OptimizationConfig
+from tilewright.errors import TilewrightError
+from tilewright.records import Attempt
+from tilewright.scores import best
+from tilewright.wiring import main as optimize
+
+
+def main(out: Path, kernels: list[str], options: dict[str, Any]) -> None:
+    for name in kernels:
+        config = OptimizationConfig()
+        config.kernel_file, config.model = name, "none"
+        for option, value in options.items():
+            setattr(config, option, value)
+        try:
+            run = optimize(config).run
+        except TilewrightError as error:
+            print(f"{name}: {error}", flush=True)
+            continue
+        holder = best(run) or run.attempts[0]
+        record = {
+            "kernel": Path(run.kernel_path).name,
+            "problem": run.problem.name,
+            "commit": commit(),
+            "gpu": run.gpu,
+            "attempts": len(run.attempts),
+            "stop_reason": run.stop_reason,
+            "seconds": round(run.seconds, 1),
+            "seed": _part(run.attempts[0]),
+            "best": {**_part(holder), "hypothesis": holder.candidate.hypothesis, "source": holder.candidate.source},
+            "tried": [_summary(attempt) for attempt in run.attempts],
+        }
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with open(out, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        print(f"{name}: {run.stop_reason}, {len(run.attempts)} attempts, {run.seconds:.0f} s", flush=True)
+
+
+def commit() -> str:
+    answer = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return answer.stdout.strip() or "unknown"
+
+
+def _part(attempt: Attempt) -> dict[str, Any]:
+    return {"candidate": attempt.candidate.id, "evaluation": jsonform.to_plain(attempt.evaluation)}
+
+
+def _summary(attempt: Attempt) -> dict[str, Any]:
+    plain = jsonform.to_plain(attempt.evaluation) if attempt.evaluation else {"outcome": "abandoned"}
+    measurement = plain.get("measurement", {})
+    return {
+        "phase": attempt.phase,
+        "turn": attempt.turn,
+        "hypothesis": attempt.candidate.hypothesis,
+        "outcome": plain["outcome"],
+        "speedup_ratio": measurement.get("speedup_ratio"),
+        "seconds": round(attempt.cost.seconds, 2),
+        "error": attempt.error,
+    }
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    given = dict(pair.split("=", 1) for pair in arguments[split + 1 :])
+    main(Path(arguments[0]), arguments[1:split], {name: json.loads(value) for name, value in given.items()})

@@ -1,0 +1,162 @@
+"""The published tables, recomputed from raw pair samples: python -m benchmarks.tables [--check]
+
+Reads benchmarks/results/*.jsonl, writes benchmarks/RESULTS.md; --check fails where the file differs from what the
+samples say, or where a stored ratio isn't the median of its own pairs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tilewright import jsonform
+from tilewright.records import Evaluation, Measured, Measurement
+from tilewright.worker.intervals import geometric_mean_interval, median_interval
+
+HERE = Path(__file__).resolve().parent
+OUTPUT = HERE / "RESULTS.md"
+TOLERANCE = 1e-6
+
+
+def main(arguments: Sequence[str]) -> int:
+    text = render(HERE / "results")
+    if "--check" not in arguments:
+        OUTPUT.write_text(text, encoding="utf-8")
+        return 0
+    if OUTPUT.exists() and OUTPUT.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{OUTPUT} differs from what benchmarks/results say; run: python -m benchmarks.tables", file=sys.stderr)
+    return 1
+
+
+def render(results: Path) -> str:
+    """All tables. Raises `ValueError` where a stored number isn't what its samples give."""
+    parts = ["# Results\n\nMade by `python -m benchmarks.tables` from the raw pairs in `benchmarks/results/`.\n"]
+    seeds = list(_rows(results / "seeds.jsonl"))
+    if seeds:
+        parts.append(_seed_table(seeds))
+    optimized = list(_rows(results / "optimized.jsonl"))
+    if optimized:
+        parts.append(_gain_table("Optimised without a model", _OPTIMIZED_INTRO, optimized))
+    picks = list(_rows(results / "offline_picks.jsonl"))
+    if picks:
+        parts.append(_gain_table("What the offline run picked, measured afterwards", _PICKS_INTRO, picks))
+    return "\n".join(parts)
+
+
+_OPTIMIZED_INTRO = (
+    "`tilewright optimize KERNEL --model none` on the shipped slow kernels. `gain` is best over seed, each against "
+    "PyTorch eager in interleaved pairs; its interval divides the ends of the two intervals (low by high, high by "
+    "low), so it is wider than either."
+)
+_PICKS_INTRO = (
+    "The candidate chosen by an offline run (compiled, executed on a CPU, times estimated), measured on a GPU "
+    "afterwards. `gain` as above."
+)
+
+
+def _seed_table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "## The shipped kernels as they are",
+        "",
+        _where([_evaluation(row["evaluation"]) for row in rows]),
+        "",
+        "| kernel | problem | speedup over eager | 95 % interval | kernel time | eager time | pairs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda row: _order(row["kernel"])):
+        evaluation = _evaluation(row["evaluation"])
+        if not isinstance(evaluation, Measured):
+            lines.append(f"| {row['kernel']} | {row['problem']} | {evaluation.outcome} | | | | |")
+            continue
+        m = evaluation.measurement
+        t = m.timings[0]
+        lines.append(
+            f"| {row['kernel']} | {row['problem']} | {m.speedup_ratio:.3f}x | {m.low:.3f} to {m.high:.3f} "
+            f"| {t.candidate_ms * 1000:.1f} us | {t.baseline_ms * 1000:.1f} us | {len(t.pairs)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _gain_table(title: str, intro: str, rows: list[dict[str, Any]]) -> str:
+    everything = [_evaluation(row[part]["evaluation"]) for row in rows for part in ("seed", "best")]
+    lines = [
+        f"## {title}",
+        "",
+        intro,
+        "",
+        _where(everything),
+        "",
+        "| kernel | seed | best | gain | 95 % interval of the gain | candidates | candidate |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda row: _order(row["kernel"])):
+        seed, best = (_evaluation(row[part]["evaluation"]) for part in ("seed", "best"))
+        if not isinstance(seed, Measured) or not isinstance(best, Measured):
+            lines.append(f"| {row['kernel']} | {seed.outcome} | {best.outcome} | | | | |")
+            continue
+        a, b = seed.measurement, best.measurement
+        gain = b.speedup_ratio / a.speedup_ratio
+        lines.append(
+            f"| {row['kernel']} | {a.speedup_ratio:.3f}x | {b.speedup_ratio:.3f}x | {gain:.2f}x "
+            f"| {b.low / a.high:.2f} to {b.high / a.low:.2f} | {row.get('attempts', '')} "
+            f"| {row['best']['candidate']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _where(evaluations: Sequence[Evaluation]) -> str:
+    """GPU, versions, commit: the same for all rows, or each of them named."""
+    seen = []
+    for evaluation in evaluations:
+        if isinstance(evaluation, Measured):
+            versions = ", ".join(f"{name} {value}" for name, value in evaluation.measurement.versions)
+            text = f"{evaluation.measurement.device} ({versions}; clock: {evaluation.measurement.clock})"
+            if text not in seen:
+                seen.append(text)
+    return "Measured on: " + "; ".join(seen)
+
+
+def _evaluation(plain: Any) -> Evaluation:
+    evaluation: Evaluation = jsonform.from_plain(Evaluation, plain)
+    if isinstance(evaluation, Measured):
+        _recompute(evaluation.measurement)
+    return evaluation
+
+
+def _recompute(measurement: Measurement) -> None:
+    parts = []
+    for timing in measurement.timings:
+        ratio, low, high = median_interval([baseline / candidate for candidate, baseline in timing.pairs])
+        _same(timing.ratio, ratio, f"ratio at {timing.workload}")
+        parts.append((timing.weight, ratio, low, high))
+    for name, stored, computed in zip(
+        ("speedup_ratio", "low", "high"),
+        (measurement.speedup_ratio, measurement.low, measurement.high),
+        geometric_mean_interval(parts),
+    ):
+        _same(stored, computed, name)
+
+
+def _same(stored: float, computed: float, what: str) -> None:
+    if not math.isclose(stored, computed, rel_tol=TOLERANCE):
+        raise ValueError(f"{what}: stored {stored}, the pairs give {computed}")
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    level, number, *_ = name.removesuffix(".py").split("_")
+    return int(level), int(number), name
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
