@@ -1,0 +1,7 @@
+"""What the kernel computes."""
+
+import torch
+
+
+def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return a @ b

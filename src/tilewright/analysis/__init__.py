@@ -1,0 +1,1 @@
+"""What holds a kernel back, how far it is from the hardware's limit, and how long it should take."""

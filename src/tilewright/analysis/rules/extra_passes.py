@@ -1,0 +1,56 @@
+"""A kernel goes over its tensors more than once where one pass would do.
+
+What: a kernel that is no matrix product moves 1.4 times the bytes of its tensors or more.
+Slow because: a kernel of this kind is bound by memory, so its time follows its bytes.
+Example: a softmax that reads its row for the maximum, again for the sum, again to divide.
+Instead: keep the row (or a tile of it) in a fragment or in shared memory between the passes, or fold them
+into one: the running maximum and sum of an online softmax, sum and sum of squares in one loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tilewright.analysis import saving
+from tilewright.analysis.roofline import compulsory_bytes
+from tilewright.analysis.rules.no_shared_reuse import rereads_without_shared
+from tilewright.analysis.source import read_source
+from tilewright.records import Candidate, Evidence, Finding, Problem
+
+_MORE_THAN_ONE_PASS = 1.4
+
+
+class ExtraPasses:
+    name = "extra-passes"
+
+    def find(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Sequence[Finding]:
+        facts = saving.slowest_facts(evidence)
+        if facts is None:
+            return []
+        border = compulsory_bytes(facts)
+        source = read_source(candidate.source, candidate.entry_point)
+        findings = []
+        for kernel in facts.kernels:
+            asked = kernel.global_bytes or 0.0
+            if kernel.matmul_flops or kernel.launches > 1 or border <= 0 or asked < _MORE_THAN_ONE_PASS * border:
+                continue
+            if rereads_without_shared(kernel, border):
+                continue  # no matter of passes: `no-shared-reuse` says what to do
+            written = source.kernel(kernel.name, kernel.line) if source else None
+            saves = saving.saved_by_kernel(facts, kernel, global_bytes=border)
+            if saves < saving.NOTICEABLE:
+                continue
+            findings.append(
+                saving.finding(
+                    self.name,
+                    "memory",
+                    saves,
+                    f"kernel {kernel.name} moves {asked / border:.1f} times the {border / 1e6:.1f} MB "
+                    "that its problem has to move",
+                    "Keep the values between the passes in a fragment or in shared memory, or fold the passes into "
+                    "one loop (online maximum and sum, sum and sum of squares together).",
+                    [("global_bytes", asked), ("tensor_bytes", border), ("passes", asked / border)],
+                    written.access_lines[0] if written and written.access_lines else kernel.line,
+                )
+            )
+        return findings

@@ -1,0 +1,54 @@
+"""Fewer blocks than the GPU has multiprocessors.
+
+What: the grid leaves multiprocessors without any work.
+Slow because: an idle multiprocessor's arithmetic and its share of the bytes in flight are lost; a block can't
+be spread over two.
+Example: one block per row for 16 rows of 16384 values, or 128 x 128 tiles of a 512 x 512 product: 16 blocks
+for 132 multiprocessors.
+Instead: smaller tiles, more blocks along another dimension, or split the reduction (split K) over several
+blocks with a second small kernel or one atomic per block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tilewright.analysis import saving
+from tilewright.analysis.source import read_source
+from tilewright.records import Candidate, Evidence, Finding, Problem
+
+
+class TooFewBlocks:
+    name = "too-few-blocks"
+
+    def find(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Sequence[Finding]:
+        facts = saving.slowest_facts(evidence)
+        gpu = saving.gpu_of(facts) if facts else None
+        if facts is None or gpu is None:
+            return []
+        source = read_source(candidate.source, candidate.entry_point)
+        findings = []
+        for kernel in facts.kernels:
+            blocks = math.prod(kernel.grid)
+            if blocks >= gpu.sms:
+                continue
+            filled = blocks / gpu.sms
+            depth = None if kernel.serial_depth is None else kernel.serial_depth * filled
+            saves = saving.saved_by_kernel(facts, kernel, grid=(gpu.sms,), serial_depth=depth)
+            if saves < saving.NOTICEABLE:
+                continue
+            written = source.kernel(kernel.name, kernel.line) if source else None
+            findings.append(
+                saving.finding(
+                    self.name,
+                    "parallelism",
+                    saves,
+                    f"kernel {kernel.name} has {blocks} blocks for the {gpu.sms} multiprocessors of {gpu.name}",
+                    "Cut the work finer: smaller tiles, another grid dimension, or split the reduction over "
+                    f"about {math.ceil(1 / filled)} blocks each and add their partial results.",
+                    [("blocks", float(blocks)), ("multiprocessors", float(gpu.sms))],
+                    written.launch_line if written else kernel.line,
+                )
+            )
+        return findings

@@ -1,0 +1,1 @@
+"""Checks that throw a candidate out before it costs GPU time."""

@@ -1,0 +1,44 @@
+"""Does a candidate compute the right thing, as far as executing it on a CPU can tell?
+
+Its TileLang kernels are interpreted and its outputs compared with the reference. It rejects what is surely wrong;
+what it could not execute (too big, an unknown construct) passes, and the evidence says that it was not checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tilewright import jsonform
+from tilewright.channel import WorkerHost
+from tilewright.protocols import Verdict
+from tilewright.records import Candidate, Evaluation, Evidence, Problem
+
+
+class SemanticGate:
+    """`budget_s` is what one candidate may take of a core; a batch is made smaller to keep to it."""
+
+    def __init__(self, host: WorkerHost, budget_s: float = 60.0, name: str = "semantic") -> None:
+        self.name = name
+        self._host = host
+        self._budget_s = budget_s
+
+    def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
+        payload = {
+            "candidate": jsonform.to_plain(candidate),
+            "problem": jsonform.to_plain(problem),
+            "budget_s": self._budget_s,
+        }
+        answer = self._host.call("execute", payload, self._budget_s).result()
+        found = jsonform.from_plain(Evidence, answer["evidence"])
+        plain = answer["failure"]
+        # By its outcome: several failures have the same fields.
+        failure = None if plain is None else jsonform.from_plain(Evaluation, plain)
+        return Verdict(
+            dataclasses.replace(
+                evidence,
+                execution=found.execution,
+                warnings=evidence.warnings + found.warnings,
+                not_checked=evidence.not_checked + found.not_checked,
+            ),
+            failure,
+        )

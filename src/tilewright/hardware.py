@@ -1,0 +1,111 @@
+"""What does a GPU offer: how many multiprocessors, how much shared memory, which rates?"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib.resources
+import re
+import sys
+from dataclasses import dataclass
+
+from tilewright.errors import ConfigError
+from tilewright.records import Precision
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# Compute capabilities 7.5 to 10.0: CUDA C++ Programming Guide, technical specifications per compute capability.
+WARP_SIZE = 32
+MAX_THREADS_PER_BLOCK = 1024
+MAX_REGISTERS_PER_THREAD = 255
+
+_OTHER_VENDORS = re.compile(r"mi\d|gfx|rx-|radeon|gaudi|max-1|arc|tpu|trainium|ascend|m[1-9]\b")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU's limits and rates, from `data/gpus.toml`, which names the source of each number.
+
+    `shared_bytes_per_block` is the most that a kernel may ask for (the opt-in limit). Rates are peaks: bytes/s of
+    device memory, FLOP/s with a multiply-add counted as two; `tensor_flops` is fp16 and bf16, dense. The `measured_`
+    rates were reached on a real device, and are None where nobody measured.
+    """
+
+    name: str
+    vendor: str
+    arch: str
+    sms: int
+    shared_bytes_per_block: int
+    shared_bytes_per_sm: int
+    registers_per_sm: int
+    max_threads_per_sm: int
+    max_blocks_per_sm: int
+    l2_bytes: int
+    memory_bytes_per_s: float
+    tensor_flops: float
+    fp32_flops: float
+    tf32_flops: float | None = None
+    measured_copy_bytes_per_s: float | None = None
+    measured_tensor_flops: float | None = None
+    aliases: tuple[str, ...] = ()
+    device_names: tuple[str, ...] = ()
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its rates were measured, so that an estimate rests on more than a data sheet."""
+        return self.measured_copy_bytes_per_s is not None
+
+    @property
+    def has_async_copies(self) -> bool:
+        """cp.async came with compute capability 8.0."""
+        return int(self.arch.removeprefix("sm_").rstrip("af")) >= 80
+
+    def matmul_flops_per_s(self, precision: Precision) -> float:
+        """The peak of the unit that does matrix products at a precision; fp32 ones run as TF32 where it exists."""
+        if precision == "fp32":
+            return self.tf32_flops or self.fp32_flops
+        return self.tensor_flops
+
+
+def load_gpu(name: str) -> Gpu:
+    """The GPU of a short name or alias, upper or lower case; `ConfigError` names the known ones."""
+    wanted = _folded(name)
+    for gpu in all_gpus():
+        if wanted in {_folded(gpu.name), *map(_folded, gpu.aliases)}:
+            return gpu
+    known = [gpu.name for gpu in all_gpus()]
+    if _OTHER_VENDORS.match(wanted):
+        raise ConfigError(
+            f"GPU {name!r} is unsupported: TileLang kernels are compiled for NVIDIA GPUs here; "
+            f"checking and estimating work with --gpu H100. Known: {', '.join(known)}"
+        )
+    near = difflib.get_close_matches(name.upper(), known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ConfigError(f"unknown GPU {name!r}; known: {', '.join(known)}.{hint}")
+
+
+def gpu_for_device_name(device_name: str) -> Gpu | None:
+    """The GPU that the driver's device name means, such as "NVIDIA H100 80GB HBM3"; None for one not in the table.
+
+    Exact names only: an "H100 PCIe" or "H100 NVL" has other clocks, memory and multiprocessors than the H100 here."""
+    wanted = _folded(device_name)
+    return next((gpu for gpu in all_gpus() if wanted in map(_folded, gpu.device_names)), None)
+
+
+@functools.cache
+def all_gpus() -> tuple[Gpu, ...]:
+    """Every GPU in `data/gpus.toml`, in its order."""
+    text = importlib.resources.files("tilewright").joinpath("data/gpus.toml").read_text(encoding="utf-8")
+    return tuple(_gpu(name, entry) for name, entry in tomllib.loads(text).items())
+
+
+def _gpu(name: str, entry: dict[str, object]) -> Gpu:
+    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Gpu(name=name, vendor="NVIDIA", **lists)  # type: ignore[arg-type]
+
+
+def _folded(name: str) -> str:
+    return name.strip().lower().replace("_", "-").replace(" ", "-")

@@ -1,0 +1,300 @@
+"""Each rule is tripped by a kernel that has its fault, and leaves one alone that hasn't."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from analysis_facts import elementwise_kernel, evidence, facts, gemm_facts, gemm_kernel, tensor
+
+from tilewright.analysis.rules import RULES, built_in_rules
+from tilewright.protocols import Rule
+from tilewright.records import Candidate, Evidence, Facts, Problem
+
+PROBLEM = Problem("p", "class Model: pass")
+
+PREFIX = """
+import tilelang
+import tilelang.language as T
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+@tilelang.jit(out_idx=[-1])
+def factory(M, N, K, block_M={tile}, block_N={tile}, block_K=32, threads={threads}, num_stages={stages}):
+    @T.prim_func
+    def matmul_kernel(A: T.Tensor((M, K), "float16"), B: T.Tensor((K, N), "float16"), C: T.Tensor((M, N), "float16")):
+        with T.Kernel(T.ceildiv(N, block_N), T.ceildiv(M, block_M), threads=threads) as (bx, by):
+            A_shared = T.alloc_shared((block_M, block_K), "float16")
+            B_shared = T.alloc_shared((block_K, block_N), "float16")
+            C_local = T.alloc_fragment((block_M, block_N), "float32")
+            T.clear(C_local)
+            for k in T.Pipelined(T.ceildiv(K, block_K), num_stages=num_stages):
+                T.copy(A[by * block_M, k * block_K], A_shared)
+                T.copy(B[k * block_K, bx * block_N], B_shared)
+                T.gemm(A_shared, B_shared, C_local)
+            T.copy(C_local, C[by * block_M, bx * block_N])
+    return matmul_kernel
+"""
+MODULE = """
+class ModelNew(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.kernels = {}
+    def forward(self, x, w):
+        key = x.shape
+        if key not in self.kernels:
+            self.kernels[key] = factory(*key)
+        return self.kernels[key](x, w)
+"""
+GEMM = PREFIX.format(tile=128, threads=256, stages=3) + MODULE
+
+
+def forward(body: str) -> str:
+    lines = "".join(f"        {line}\n" for line in body.splitlines())
+    return (
+        PREFIX.format(tile=128, threads=256, stages=3)
+        + f"\nclass ModelNew(nn.Module):\n    def forward(self, x, w):\n{lines}"
+    )
+
+
+SERIAL = """
+import tilelang
+import tilelang.language as T
+
+@tilelang.jit(out_idx=[-1])
+def factory(rows, dim, threads=256, accum_dtype="{accum}"):
+    @T.prim_func
+    def row_sum(X: T.Tensor((rows, dim), "float16"), Y: T.Tensor((rows,), "float16")):
+        with T.Kernel(rows, threads=threads) as row:
+            tx = T.get_thread_binding(0)
+            acc = T.alloc_local((1,), accum_dtype)
+            if {guard}:
+                for j in T.serial(dim):
+                    acc[0] += T.cast(X[row, j], accum_dtype)
+                Y[row] = acc[0]
+    return row_sum
+"""
+ATOMIC = """
+import tilelang.language as T
+
+def factory(n):
+    @T.prim_func
+    def loss(X: T.Tensor((n,), "float16"), Y: T.Tensor((1,), "float32")):
+        with T.Kernel(n // 1024, threads=256) as bx:
+            tx = T.get_thread_binding(0)
+            for i in T.serial(4):
+                d = X[bx * 1024 + i * 256 + tx]
+                T.atomic_add(Y[0], d * d)
+    return loss
+"""
+
+row_sum = elementwise_kernel(name="row_sum", grid=(512,), global_bytes=2.0 * 512 * 65536, serial_depth=65536.0)
+rows = facts([row_sum], inputs=(tensor(512, 65536),), outputs=(tensor(512),))
+tiled_sum = replace(row_sum, serial_depth=8.0)
+narrow_sum = replace(row_sum, serial_depth=256.0)
+naive_gemm = gemm_kernel(
+    1024,
+    uses_tensor_cores=False,
+    matmul_flops=0.0,
+    shared_bytes=0,
+    grid=(64, 64),
+    global_bytes=64 * 64 * 2.0 * 1024 * 32,
+    serial_depth=1024.0,
+    asynchronous_copies=False,
+)
+small_gemm = gemm_kernel(4096, tile=32, block_threads=128, blocks_per_sm=8)
+with_torch = facts(
+    [elementwise_kernel()], torch_ops=(("aten.add.Tensor", 1), ("aten.relu.default", 1)), torch_bytes=1.3e8
+)
+conv = facts([elementwise_kernel()], torch_ops=(("aten::convolution", 1),), torch_flops=2e12, torch_bytes=1e8)
+casts = facts([elementwise_kernel()], torch_ops=(("aten::_to_copy", 2),), torch_bytes=2e8)
+copies = facts(
+    [elementwise_kernel()], torch_ops=(("aten::clone", 1),), torch_bytes=2e8, parameters=(tensor(4096, 4096),)
+)
+tiny = facts([elementwise_kernel(4096, launches=3)], elements=4096)
+two = facts([elementwise_kernel(), elementwise_kernel(name="second_kernel")])
+good = facts([elementwise_kernel()])
+good_gemm = gemm_facts(gemm_kernel())
+NO_SOURCE = "class ModelNew: pass"
+
+Case = tuple[str, str, "Facts | None", str]
+TRIPS: list[Case] = [
+    ("uncoalesced-access", "strided reads", facts([elementwise_kernel(coalescing=0.0625)]), NO_SOURCE),
+    ("no-shared-reuse", "a naive product", gemm_facts(naive_gemm, 1024), NO_SOURCE),
+    ("extra-passes", "three passes", facts([elementwise_kernel(global_bytes=8.0 * 4096 * 4096)]), NO_SOURCE),
+    ("little-work-per-thread", "one value a thread", facts([elementwise_kernel(tile=256)]), NO_SOURCE),
+    ("scalar-loads", "indexing in a loop", facts([narrow_sum]), SERIAL.format(accum="float32", guard="row >= 0")),
+    ("scalar-loads", "without facts", None, SERIAL.format(accum="float32", guard="row >= 0")),
+    ("matmul-without-tensor-cores", "scalar loops", gemm_facts(naive_gemm, 1024), NO_SOURCE),
+    (
+        "matmul-without-tensor-cores",
+        "a gemm lowered to scalar code",
+        gemm_facts(gemm_kernel(uses_tensor_cores=False)),
+        GEMM,
+    ),
+    ("small-matmul-tile", "32 x 32 tiles", gemm_facts(small_gemm), GEMM),
+    ("small-matmul-tile", "without facts", None, PREFIX.format(tile=32, threads=128, stages=3) + MODULE),
+    ("register-spills", "256 bytes spilled", gemm_facts(gemm_kernel(spill_bytes=256)), GEMM),
+    (
+        "redundant-work",
+        "a product done four times",
+        gemm_facts(gemm_kernel(flops=8.0 * 4096**3, matmul_flops=8.0 * 4096**3)),
+        GEMM,
+    ),
+    ("fp64-arithmetic", "a double accumulator", None, SERIAL.format(accum="float64", guard="tx == 0")),
+    ("no-pipelining", "no stages", gemm_facts(gemm_kernel(stages=0)), GEMM),
+    ("no-pipelining", "without facts", None, PREFIX.format(tile=128, threads=256, stages=0) + MODULE),
+    ("too-few-blocks", "16 blocks", facts([elementwise_kernel(grid=(16,), serial_depth=512.0)]), NO_SOURCE),
+    ("tail-wave", "1.1 waves", gemm_facts(gemm_kernel(grid=(145,), global_bytes=1e8)), GEMM),
+    (
+        "low-occupancy",
+        "one block of many registers",
+        facts(
+            [elementwise_kernel(occupancy=0.06, blocks_per_sm=1, threads=128, registers=255, limited_by="registers")]
+        ),
+        NO_SOURCE,
+    ),
+    ("few-threads", "one warp", facts([elementwise_kernel(tile=32, threads=32, blocks_per_sm=32)]), NO_SOURCE),
+    ("few-threads", "without facts", None, PREFIX.format(tile=128, threads=32, stages=3) + MODULE),
+    ("serial-reduction", "a row in one thread", rows, SERIAL.format(accum="float32", guard="tx == 0")),
+    ("serial-reduction", "without facts", None, SERIAL.format(accum="float32", guard="tx == 0")),
+    (
+        "atomic-per-element",
+        "a loss",
+        facts([elementwise_kernel(atomics=4096.0 * 4096)], outputs=(tensor(1),)),
+        ATOMIC,
+    ),
+    ("atomic-per-element", "without facts", None, ATOMIC),
+    ("unfused-kernels", "two kernels", two, NO_SOURCE),
+    ("unfused-epilogue", "add and relu", with_torch, forward("return torch.relu(self.k(x, w) + w)")),
+    ("library-compute", "a convolution", conv, forward("return self.k(F.conv2d(x, w))")),
+    (
+        "kernel-built-in-forward",
+        "once a call",
+        replace(good, kernels_built_in_forward=1),
+        forward("return factory(1, 2, 3)(x, w)"),
+    ),
+    ("kernel-built-in-forward", "looked up", good, forward("return factory(1, 2, 3)(x, w)")),
+    ("kernel-built-in-forward", "without facts", None, forward("kernel = factory(1, 2, 3)\nreturn kernel(x, w)")),
+    ("dtype-round-trips", "there and back", casts, forward("return self.k(x.float(), w).half()")),
+    ("dtype-round-trips", "without facts", None, forward("return self.k(x.float(), w).to(torch.float16)")),
+    ("weights-prepared-in-forward", "transposed", copies, forward("return self.k(x, self.weight.t().contiguous())")),
+    (
+        "weights-prepared-in-forward",
+        "without facts",
+        None,
+        forward("return self.k(x, self.fc.weight.t().contiguous())"),
+    ),
+    ("waits-for-gpu", "item", good, forward("return self.k(x, w.max().item())")),
+    ("waits-for-gpu", "without facts", None, forward("torch.cuda.synchronize()\nreturn self.k(x, w)")),
+    ("launch-bound", "three launches of nothing", tiny, NO_SOURCE),
+]
+SPARES: list[Case] = [
+    ("uncoalesced-access", "whole rows", good, NO_SOURCE),
+    ("uncoalesced-access", "unknown", facts([elementwise_kernel(coalescing=None)]), NO_SOURCE),
+    ("no-shared-reuse", "one read", good, NO_SOURCE),
+    ("no-shared-reuse", "shared tiles", good_gemm, GEMM),
+    ("extra-passes", "one pass", good, NO_SOURCE),
+    ("extra-passes", "a product", good_gemm, GEMM),
+    ("little-work-per-thread", "32 values a thread", good, NO_SOURCE),
+    ("little-work-per-thread", "few blocks", facts([elementwise_kernel(65536, tile=256)], elements=65536), NO_SOURCE),
+    ("scalar-loads", "tile copies", good_gemm, GEMM),
+    ("matmul-without-tensor-cores", "a gemm", good_gemm, GEMM),
+    ("matmul-without-tensor-cores", "no product", good, NO_SOURCE),
+    ("small-matmul-tile", "128 x 128", good_gemm, GEMM),
+    ("small-matmul-tile", "a small problem", gemm_facts(gemm_kernel(256, tile=64), 256), GEMM),
+    ("small-matmul-tile", "without facts", None, GEMM),
+    ("register-spills", "none", gemm_facts(gemm_kernel(spill_bytes=0)), GEMM),
+    ("redundant-work", "as much as needed", good_gemm, GEMM),
+    ("redundant-work", "a costly function of each element", facts([elementwise_kernel(flops=20.0 * 4096**2)]), GEMM),
+    ("fp64-arithmetic", "a float accumulator", good, SERIAL.format(accum="float32", guard="tx == 0")),
+    ("no-pipelining", "three stages", good_gemm, GEMM),
+    ("no-pipelining", "no tiles", good, NO_SOURCE),
+    ("too-few-blocks", "plenty", good, NO_SOURCE),
+    ("tail-wave", "many waves", good_gemm, GEMM),
+    ("tail-wave", "bound by memory", facts([elementwise_kernel(grid=(1200,))]), NO_SOURCE),
+    ("low-occupancy", "full", good, NO_SOURCE),
+    ("low-occupancy", "asynchronous copies", good_gemm, GEMM),
+    ("few-threads", "256", good, NO_SOURCE),
+    ("serial-reduction", "eight tiles", replace(rows, kernels=(tiled_sum,)), NO_SOURCE),
+    ("serial-reduction", "a loop over K", gemm_facts(gemm_kernel(16384, tile_k=32), 16384), GEMM),
+    (
+        "atomic-per-element",
+        "one per block",
+        facts([elementwise_kernel(atomics=2048.0)], outputs=(tensor(1),)),
+        NO_SOURCE,
+    ),
+    ("atomic-per-element", "split K adds a tile", gemm_facts(gemm_kernel(atomics=2.0 * 4096**2)), GEMM),
+    ("unfused-kernels", "one kernel", good, NO_SOURCE),
+    ("unfused-epilogue", "views only", replace(good, torch_ops=(("aten.view.default", 2),)), NO_SOURCE),
+    ("library-compute", "own kernels only", good, NO_SOURCE),
+    ("kernel-built-in-forward", "kept by shape", None, GEMM),
+    ("kernel-built-in-forward", "kept by shape, with facts", good, GEMM),
+    ("dtype-round-trips", "one conversion to a device", None, forward("return self.k(x.to('cuda'), w)")),
+    ("dtype-round-trips", "no copies", good, forward("return self.k(x.half(), w)")),
+    ("weights-prepared-in-forward", "an input", None, forward("return self.k(x.t().contiguous(), self.weight)")),
+    (
+        "weights-prepared-in-forward",
+        "nothing was copied",
+        good,
+        forward("return self.k(x, self.weight.contiguous())"),
+    ),
+    ("waits-for-gpu", "nothing read", good, GEMM),
+    ("launch-bound", "a large problem", good, NO_SOURCE),
+]
+
+
+def found(case: Case) -> list[object]:
+    name, _, one, source = case
+    rule = next(rule for rule in built_in_rules() if rule.name == name)
+    return list(rule.find(Candidate(source), PROBLEM, evidence(one) if one else Evidence()))
+
+
+@pytest.mark.parametrize("case", TRIPS, ids=lambda case: f"{case[0]}: {case[1]}")
+def test_a_kernel_with_the_fault_trips_the_rule(case: Case) -> None:
+    findings = found(case)
+    assert findings, case
+    for finding in findings:
+        assert finding.rule == case[0]  # type: ignore[attr-defined]
+        assert 0 <= finding.saves <= 1 and finding.message and finding.action  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("case", SPARES, ids=lambda case: f"{case[0]}: {case[1]}")
+def test_a_kernel_without_the_fault_is_left_alone(case: Case) -> None:
+    assert found(case) == []
+
+
+def test_every_rule_has_a_kernel_that_trips_it_and_one_that_does_not() -> None:
+    names = {rule.name for rule in RULES}
+    assert {case[0] for case in TRIPS} == names
+    assert {case[0] for case in SPARES} == names
+
+
+def test_every_rule_has_its_own_name_and_follows_the_protocol() -> None:
+    rules = built_in_rules()
+    assert len({rule.name for rule in rules}) == len(rules) >= 14
+    assert all(isinstance(rule, Rule) for rule in rules)
+
+
+@pytest.mark.parametrize("rule", built_in_rules(), ids=lambda rule: rule.name)
+def test_a_rule_says_nothing_of_what_it_cannot_read(rule: Rule) -> None:
+    assert list(rule.find(Candidate("def broken("), PROBLEM, Evidence())) == []
+    unknown = replace(good, gpu="a GPU of 2040")
+    assert all(0 <= finding.saves <= 1 for finding in rule.find(Candidate(GEMM), PROBLEM, evidence(unknown)))
+
+
+@pytest.mark.parametrize(
+    ("rule_name", "source", "expected"),
+    [
+        ("no-pipelining", PREFIX.format(tile=128, threads=256, stages=0), "num_stages=num_stages):"),
+        ("few-threads", PREFIX.format(tile=128, threads=32, stages=3), "T.Kernel("),
+        ("small-matmul-tile", PREFIX.format(tile=32, threads=128, stages=3), "T.gemm("),
+        ("atomic-per-element", ATOMIC, "T.atomic_add("),
+        ("serial-reduction", SERIAL.format(accum="float32", guard="tx == 0"), "T.serial(dim)"),
+        ("kernel-built-in-forward", forward("return factory(1, 2, 3)(x, w)"), "factory(1, 2, 3)(x, w)"),
+    ],
+)
+def test_a_finding_points_at_the_line_that_causes_it(rule_name: str, source: str, expected: str) -> None:
+    (finding, *_) = found((rule_name, "", None, source))
+    assert expected in source.splitlines()[finding.line - 1]  # type: ignore[attr-defined]
