@@ -211,7 +211,7 @@ def _work(
             evaluator=evaluator_for(target, host),
             analyze=analyzer().analyze,
             structure_proposers=structure_proposers(settings) if settings.candidates else (),
-            tuner=KnobTuner(gpu, settings.tune_budget) if settings.tune_budget else None,
+            tuner=KnobTuner(gpu, settings.tune_budget * settings.max_iterations) if settings.tune_budget else None,
             memory=store,
             watcher=watchers,
             stop=_stop_rules(settings),

@@ -26,8 +26,8 @@ def command(paths: tuple[str, ...], write: bool) -> int:
         try:
             source = path.read_text(encoding="utf-8")
             migration = migrate(source)
-        except (UnicodeDecodeError, SyntaxError) as error:
-            raise KernelFileError(f"{path}: not Python that can be read: {error}") from error
+        except (UnicodeDecodeError, KernelFileError) as error:
+            raise KernelFileError(f"{path}: {error}") from error
         if not migration.changes:
             continue
         changed += 1

@@ -34,6 +34,9 @@ Phase = Literal["seed", "structure", "knobs"]
 Analyze = Callable[[Candidate, Problem, Evidence, "Evaluation | None"], Sequence[Finding]]
 TUNED_STRUCTURES = 2
 """How many of a turn's structures get their knobs searched: the best, and the best new one beside it."""
+TUNED_AT_ONCE = 4
+"""Settings asked for at a time: more fill the compiler's cores, fewer learn sooner. Of 20 made-up landscapes the
+search reached within 10 % of the best after 40 settings in all with 1 or 4 at a time, in 15 with 8."""
 PROMISING = 0.6
 """A new structure below this share of the best isn't worth a knob search."""
 
@@ -159,7 +162,7 @@ class _Work:
                 return None
             parent = best(replace(self.run, attempts=tuple(family))) or family[0]
             place = f"turn {turn} knobs {number} step {step}"
-            limit = min(budget - spent, max(2, self.parts.workers))
+            limit = min(budget - spent, TUNED_AT_ONCE, max(2, self.parts.workers))
             brief = self._brief(parent, self.run.attempts, turn, "knobs", limit)
             proposals = self._ask(tuner, brief, place)
             fresh = self._unknown(proposals)

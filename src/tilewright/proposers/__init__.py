@@ -1,0 +1,1 @@
+"""Who proposes candidates: the knob search, source rewrites, a language model. One file for each."""

@@ -1,0 +1,103 @@
+"""A run over a store, with an evaluator that takes a few milliseconds: killable_run.py STORE LOG
+
+Starts the run `r1`, or goes on with it. Each evaluation writes "begin ID" and "end ID" to LOG.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+from tilewright.errors import UsageError
+from tilewright.protocols import Verdict
+from tilewright.records import (
+    Brief,
+    Candidate,
+    Estimate,
+    Estimated,
+    Evaluation,
+    Evidence,
+    Job,
+    Problem,
+    Run,
+    WorkloadEstimate,
+)
+from tilewright.report.terminal import QuietWatcher
+from tilewright.search.loop import Parts, continue_run
+from tilewright.search.policies import StopRules
+from tilewright.store import Store
+
+TURNS, PER_TURN = 6, 4
+
+
+class SlowEvaluator:
+    """Says that a candidate's number is its time."""
+
+    name = "slow"
+
+    def __init__(self, log: Path) -> None:
+        self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def submit(self, job: Job) -> Future[Evaluation]:
+        name = job.candidate.hypothesis
+        os.write(self._log, f"begin {name}\n".encode())
+        time.sleep(0.006)
+        os.write(self._log, f"end {name}\n".encode())
+        ms = 100.0 - int(name)
+        row = WorkloadEstimate("default", 1.0, ms, ms / 2, ms * 2, 1.0, "memory")
+        future: Future[Evaluation] = Future()
+        future.set_result(Estimated(Estimate((row,), "H100", "counted", False)))
+        return future
+
+    def close(self) -> None: ...
+
+
+class Counting:
+    """Proposes the next numbers of its turn."""
+
+    name = "counting"
+
+    def propose(self, brief: Brief) -> list[Candidate]:
+        first = brief.turn * 10
+        return [numbered(first + i, brief.parent.candidate.id) for i in range(PER_TURN)]
+
+
+class Passes:
+    name = "passes"
+
+    def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
+        return Verdict()
+
+
+def numbered(number: int, parent: str | None = None) -> Candidate:
+    return Candidate(f"# {number}\n", parent=parent, proposer="counting", hypothesis=str(number))
+
+
+def main(store_path: Path, log: Path) -> None:
+    store = Store(store_path)
+    try:
+        run = store.load(store.find("r1"))
+        store.take("r1")
+    except UsageError:  # the first start: there is no run yet
+        run = Run("r1", Problem("p", ""), "k.py", (), "slow", "H100", "2026-01-01T00:00:00Z")
+        store.begin(run)
+    parts = Parts(
+        gates=[Passes()],
+        evaluator=SlowEvaluator(log),
+        analyze=lambda *_: (),
+        structure_proposers=[Counting()],
+        tuner=None,
+        memory=store,
+        watcher=QuietWatcher(),
+        stop=StopRules(1.5, 0.0, 99, TURNS),
+        candidates_per_turn=PER_TURN,
+        tune_budget=0,
+    )
+    continue_run(run, numbered(0), parts)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
