@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 from tilewright import __version__
+from tilewright.toolchain.programs import find_nvcc
 
 TESTED_TILELANG = ("0.1.15",)
 CPU_TORCH = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
@@ -56,18 +54,10 @@ def _tilelang() -> Item:
 
 
 def _nvcc() -> Item:
-    on_path = shutil.which("nvcc")
-    if on_path:
-        return Item("nvcc", True, on_path)
-    root = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH")
-    if root and (Path(root) / "bin" / "nvcc").exists():
-        return Item("nvcc", True, str(Path(root) / "bin" / "nvcc"))
-    spec = find_spec("nvidia")
-    for place in spec.submodule_search_locations or () if spec else ():
-        found = sorted(Path(place).glob("*/bin/nvcc"))
-        if found:
-            return Item("nvcc", True, str(found[0]))
-    return Item("nvcc", False, "missing (compiles kernels)", "pip install 'tilewright[nvcc]'")
+    found = find_nvcc()
+    if found is None:
+        return Item("nvcc", False, "missing (compiles kernels)", "pip install 'tilewright[nvcc]'")
+    return Item("nvcc", True, str(found))
 
 
 def _gpu() -> tuple[bool, str]:

@@ -52,11 +52,7 @@ def test_a_candidate_seen_before_costs_no_compilation():
 
 
 def test_without_nvcc_the_counts_are_there_and_what_is_missing_is_said(monkeypatch, tmp_path):
-    monkeypatch.delenv("CUDA_HOME", raising=False)
-    monkeypatch.delenv("CUDA_PATH", raising=False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    if find_nvcc() is not None:
-        pytest.skip("nvcc is installed as a wheel")
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
     evidence, failure = gather(candidate(), PROBLEM, "H100", deadline_s=60)
     (kernel,) = evidence.facts[0].kernels
     assert failure is None

@@ -32,6 +32,16 @@ CASES = [
         14,
         "tile",
     ),
+    (BODY.replace("X[row, j]", "float(X[row, j])"), "a Python function (float, int, math.*)", 14, "T.cast"),
+    (BODY.replace("X[row, j]", "max(X[row, j], 0)"), "a Python condition", 14, "T.max"),
+    (BODY.replace("X[row, j]", "T.alloc_local((1,))[0]"), "alloc_local is called without 'dtype'", 14, "a dtype"),
+    (
+        "\n            for k in T.Pipelined(4, stages=2):\n                pass",
+        "Pipelined has no argument stages",
+        10,
+        "num_stages",
+    ),
+    ("\n            return Y", "a prim_func returns one of its parameters", 14, "out_idx"),
     (
         """
             s = T.float32(0)

@@ -1,0 +1,1 @@
+"""What knows TileLang and nvcc: harvest, lower, compile, resources, SASS, knobs."""

@@ -1,0 +1,183 @@
+"""What do the source, the lowered functions and the binary say of a candidate, at each of a problem's workloads?"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+
+from tilewright.hardware import Gpu, load_gpu
+from tilewright.protocols import Failure
+from tilewright.records import Candidate, Evidence, Facts, KernelFacts, Problem, Reason, Workload
+from tilewright.toolchain.compile import Compiled, compile_kernels
+from tilewright.toolchain.failures import (
+    failure_of_candidate,
+    failure_of_compilation,
+    failure_of_reference,
+)
+from tilewright.toolchain.harvest import (
+    CandidateFailed,
+    Harvest,
+    HarvestedKernel,
+    NotFollowed,
+    ReferenceFailed,
+    harvest,
+)
+from tilewright.toolchain.listen import listening
+from tilewright.toolchain.lower import Launch
+from tilewright.toolchain.programs import find_nvcc
+from tilewright.toolchain.resources import occupancy
+from tilewright.toolchain.traffic import Traffic, traffic
+
+_TENSOR_CORE_CODE = re.compile(r"\btl::(?:wgmma|mma|tcgen05mma|umma)\w*\s*<|\btl::gemm_|\bwmma::")
+_ASYNCHRONOUS_CODE = re.compile(r"\btl::(?:tma_load|cp_async)")
+
+
+def gather(
+    candidate: Candidate, problem: Problem, gpu_name: str, deadline_s: float
+) -> tuple[Evidence, Failure | None]:
+    """Facts of a candidate at every workload on the GPU of a short name, or the failure that kept them from being
+    found.
+
+    Runs the candidate's Python on tensors without data and compiles its kernels into TILELANG_CACHE_DIR, so it
+    belongs into a process that may be thrown away. `deadline_s` bounds the compilations. Raises nothing for what is
+    the candidate's doing; facts of the workloads before a failure are kept."""
+    gpu = load_gpu(gpu_name)
+    started = time.monotonic()
+    gathered: list[Facts] = []
+    warnings: dict[Reason, None] = {}
+    not_checked: list[str] = []
+    failure: Failure | None = None
+    for workload in problem.workloads:
+        remaining_s = deadline_s - (time.monotonic() - started)
+        found = _at_workload(candidate, problem, workload, gpu, remaining_s)
+        if isinstance(found, str):
+            not_checked.append(found)
+        elif isinstance(found, tuple):
+            gathered.append(found[0])
+            warnings.update(dict.fromkeys(found[1]))
+        else:
+            failure = found
+            break
+    if find_nvcc() is None:
+        not_checked.append("registers, spills and occupancy: nvcc is not installed here")
+    return Evidence(tuple(gathered), None, tuple(warnings), tuple(not_checked)), failure
+
+
+def _at_workload(
+    candidate: Candidate, problem: Problem, workload: Workload, gpu: Gpu, timeout_s: float
+) -> tuple[Facts, list[Reason]] | Failure | str:
+    """The facts with what the compiler warned of, a failure, or why neither could be found."""
+    started = time.monotonic()
+    try:
+        with listening():
+            found = harvest(candidate, problem, workload, gpu.sms)
+    except ReferenceFailed as error:
+        return failure_of_reference(error)
+    except CandidateFailed as error:
+        return failure_of_candidate(error)
+    except NotFollowed as error:
+        return f"kernels at the sizes of workload {workload.name}: {error}"
+    compiled = compile_kernels([kernel.request for kernel in found.kernels], gpu, timeout_s)
+    kernels: list[KernelFacts] = []
+    warnings: list[Reason] = []
+    for harvested, result in zip(found.kernels, compiled):
+        if isinstance(result, Exception):
+            return failure_of_compilation(result, harvested.name, harvested.line, timeout_s)
+        counts = traffic(harvested.request.prim_func, harvested.sizes)
+        kernels += _kernel_facts(harvested, result, counts, gpu)
+        warnings += _warnings(harvested, result, counts, gpu)
+    return _facts(found, kernels, workload, gpu, time.monotonic() - started), warnings
+
+
+def _facts(found: Harvest, kernels: Sequence[KernelFacts], workload: Workload, gpu: Gpu, seconds: float) -> Facts:
+    return Facts(
+        gpu=gpu.name,
+        workload=workload.name,
+        kernels=tuple(kernels),
+        inputs=found.inputs,
+        parameters=found.parameters,
+        outputs=found.outputs,
+        torch_ops=tuple(sorted(found.census.ops.items())),
+        torch_bytes=found.census.bytes,
+        torch_flops=found.census.flops,
+        reference_flops=found.reference_flops,
+        kernels_built_in_forward=found.kernels_built_in_forward,
+        seconds=seconds,
+    )
+
+
+def _kernel_facts(
+    kernel: HarvestedKernel, compiled: Compiled, counts: Sequence[Traffic], gpu: Gpu
+) -> list[KernelFacts]:
+    """One per device function: a function with two T.Kernel becomes two, which are told apart by their number."""
+    launches = compiled.lowered.launches
+    matched = len(launches) == len(counts)
+    return [
+        _launch_facts(kernel, compiled, launch, counts[i] if matched else None, gpu)
+        for i, launch in enumerate(launches)
+    ]
+
+
+def _launch_facts(
+    kernel: HarvestedKernel, compiled: Compiled, launch: Launch, counts: Traffic | None, gpu: Gpu
+) -> KernelFacts:
+    usage = compiled.usage.get(launch.symbol)
+    shared_bytes = launch.dynamic_shared_bytes + (usage.static_shared_bytes if usage else 0)
+    fits = occupancy(gpu, usage.registers, launch.block_threads, shared_bytes) if usage else None
+    source = compiled.lowered.source
+    several = len(compiled.lowered.launches) > 1
+    return KernelFacts(
+        name=launch.symbol if several else kernel.name,
+        launches=kernel.launches,
+        grid=_grid(launch, counts),
+        block_threads=launch.block_threads,
+        registers=usage.registers if usage else None,
+        spill_bytes=usage.spill_bytes if usage else None,
+        stack_bytes=usage.stack_bytes if usage else None,
+        shared_bytes=shared_bytes,
+        blocks_per_sm=fits.blocks_per_sm if fits else None,
+        occupancy=fits.share if fits else None,
+        limited_by=fits.limited_by if fits else "",
+        flops=counts.flops if counts else None,
+        matmul_flops=counts.matmul_flops if counts else None,
+        global_bytes=counts.global_bytes if counts else None,
+        coalescing=counts.coalescing if counts else None,
+        serial_depth=counts.serial_depth if counts else None,
+        atomics=counts.atomics if counts else None,
+        uses_tensor_cores=bool(_TENSOR_CORE_CODE.search(source)),
+        asynchronous_copies=bool(_ASYNCHRONOUS_CODE.search(source)),
+        code_hash=compiled.lowered.code_hash,
+        line=kernel.line,
+    )
+
+
+def _grid(launch: Launch, counts: Traffic | None) -> tuple[int, ...]:
+    """The grid of the generated code; where only the call's arguments decide, that of the harvested sizes."""
+    symbolic = counts.grid if counts else (1, 1, 1)
+    return tuple(extent if extent is not None else fallback for extent, fallback in zip(launch.grid, symbolic))
+
+
+def _warnings(kernel: HarvestedKernel, compiled: Compiled, counts: Sequence[Traffic], gpu: Gpu) -> list[Reason]:
+    """What only source and generated code together show; the numbers are judged by whoever reads the facts."""
+    warnings = []
+    if compiled.serialised_wgmma:
+        warnings.append(
+            Reason(
+                "serialised-wgmma",
+                f"{kernel.name}: the tensor core instructions run one after another, registers are short",
+                kernel.line,
+                "Use more threads for the tile (256 instead of 128), or a smaller block_M or block_N.",
+            )
+        )
+    asynchronous = bool(_ASYNCHRONOUS_CODE.search(compiled.lowered.source))
+    if gpu.has_async_copies and any(c.pipelined for c in counts) and not asynchronous:
+        warnings.append(
+            Reason(
+                "synchronous-pipeline",
+                f"{kernel.name}: T.Pipelined asks for stages, but the generated code copies synchronously",
+                kernel.line,
+                "Copy whole tiles from global to shared memory with T.copy inside T.Pipelined, at the same dtype.",
+            )
+        )
+    return warnings
