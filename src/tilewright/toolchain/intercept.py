@@ -76,7 +76,7 @@ def intercept(on_launch: OnLaunch, *, sm_count: int = H100_SM_COUNT) -> Iterator
         kernel = CapturedKernel(
             prim_func=func,
             out_idx=normalized_out_idx(func, out_idx),
-            pass_configs={str(key): value for key, value in (pass_configs or {}).items()},
+            pass_configs={str(getattr(key, "value", key)): value for key, value in (pass_configs or {}).items()},
             name=str((func.attrs or {}).get("global_symbol", "main")),
             _on_launch=on_launch,
         )
@@ -107,7 +107,16 @@ def redirect_cuda(to: str) -> Iterator[None]:
             _replace(stack, torch.cuda, name, stand_in)
         # With is_cuda answered True, recurrent layers would ask cuDNN to flatten their weights.
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
-        stack.enter_context(_CudaRedirect(to))
+        redirect = _CudaRedirect(to)
+        set_default_device = torch.set_default_device
+
+        def set_default_elsewhere(device: Any) -> None:
+            stack.callback(set_default_device, None)
+            set_default_device(redirect.redirected(device))
+
+        # A default device is applied behind every mode, where the redirection would not see it.
+        _replace(stack, torch, "set_default_device", set_default_elsewhere)
+        stack.enter_context(redirect)
         yield
 
 
@@ -154,11 +163,11 @@ class _CudaRedirect(TorchFunctionMode):  # type: ignore[misc]  # torch is not fo
             return 0
         if name == "pin_memory" and args and isinstance(args[0], torch.Tensor):
             return args[0]
-        options = {key: self._redirected(value) for key, value in (kwargs or {}).items()}
+        options = {key: self.redirected(value) for key, value in (kwargs or {}).items()}
         options.pop("pin_memory", None)
-        return func(*(self._redirected(value) for value in args), **options)
+        return func(*(self.redirected(value) for value in args), **options)
 
-    def _redirected(self, value: Any) -> Any:
+    def redirected(self, value: Any) -> Any:
         if isinstance(value, str) and (value == "cuda" or value.startswith("cuda:")):
             return self._to
         if isinstance(value, torch.device) and value.type == "cuda":

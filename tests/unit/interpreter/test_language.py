@@ -6,7 +6,7 @@ import pytest
 import tilelang.language as T
 import torch
 
-from tilewright.interpreter import Unsupported, allocate_outputs, run
+from tilewright.interpreter import Fault, Unsupported, allocate_outputs, run
 
 
 def call(kernel: Any, *inputs: Any) -> torch.Tensor:
@@ -84,6 +84,33 @@ def test_while_loops_end_for_each_thread_on_its_own() -> None:
 
     x = torch.arange(1, 65, dtype=torch.int32)
     assert call(kernel, x).tolist() == [int(n).bit_length() - 1 for n in x]
+
+
+def test_a_loop_that_never_ends_is_a_fault_unless_it_may_wait_for_another_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tilewright.interpreter.loops.ENDLESS", 100)
+
+    @T.prim_func
+    def counting(A: T.Tensor((1,), "int32")):
+        with T.Kernel(1, threads=32) as _:
+            n = T.alloc_var("int32")
+            n = 1
+            while n > 0:
+                n = 2
+            A[0] = n
+
+    @T.prim_func
+    def waiting(A: T.Tensor((1,), "int32")):
+        with T.Kernel(2, threads=32) as bx:
+            while A[0] < bx:
+                T.sync_threads()
+            A[0] = 1
+
+    with pytest.raises(Fault, match="still runs"):
+        run(counting, torch.zeros(1, dtype=torch.int32))
+    with pytest.raises(Unsupported, match="waits"):
+        run(waiting, torch.zeros(1, dtype=torch.int32))
 
 
 def test_break_leaves_the_innermost_loop() -> None:
@@ -229,6 +256,26 @@ def test_elementwise_arithmetic_rounds_to_the_stored_dtype(dtype: str) -> None:
     assert torch.equal(call(kernel, x).float(), (x * 3).to(getattr(torch, dtype)).float())
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float8_e5m2"])
+def test_private_arrays_of_every_float_are_indexed_by_what_threads_computed(dtype: str) -> None:
+    @T.prim_func
+    def kernel(A: T.Tensor((32, 4), dtype), B: T.Tensor((32, 4), dtype)):
+        with T.Kernel(1, threads=32) as _:
+            tx = T.get_thread_binding()
+            v = T.alloc_local((4,), dtype)
+            for k in T.serial(4):
+                v[(k + tx) % 4] = A[tx, k]
+            for k in T.serial(4):
+                if k != tx % 4:
+                    B[tx, k] = v[k]
+
+    x = torch.randn(32, 4).to(getattr(torch, dtype))
+    got = call(kernel, x).float()
+    for t in range(32):
+        for k in range(4):
+            assert got[t, k].isnan() if k == t % 4 else got[t, k] == x[t, (k - t) % 4].float()
+
+
 def test_unsigned_arithmetic_wraps() -> None:
     @T.prim_func
     def kernel(A: T.Tensor((64,), "int32"), B: T.Tensor((64,), "int64")):
@@ -325,3 +372,27 @@ def test_persistent_blocks_take_several_tiles_each() -> None:
 
     x = torch.randn(128, 96)
     torch.testing.assert_close(call(kernel, x), x * 2)
+
+
+def test_reads_out_of_bounds_give_the_annotated_safe_value() -> None:
+    @T.prim_func
+    def kernel(A: T.Tensor((16,), "float32"), B: T.Tensor((16,), "float32")):
+        with T.Kernel(1, threads=32) as _:
+            T.annotate_safe_value({A: -7.0})
+            for i in T.Parallel(16):
+                B[i] = A[i + 1]
+
+    x = torch.randn(16)
+    assert torch.equal(call(kernel, x), torch.cat([x[1:], torch.tensor([-7.0])]))
+
+
+def test_a_thread_number_inside_a_parallel_loop_is_not_guessed() -> None:
+    @T.prim_func
+    def kernel(A: T.Tensor((64,), "float32"), B: T.Tensor((64,), "float32")):
+        with T.Kernel(1, threads=32) as _:
+            tx = T.get_thread_binding()
+            for i in T.Parallel(64):
+                B[i] = A[i] + tx
+
+    with pytest.raises(Unsupported, match="differs between threads"):
+        call(kernel, torch.randn(64))

@@ -142,6 +142,26 @@ def test_only_the_chosen_blocks_run() -> None:
     assert out.isnan().view(4, 64).all(1).tolist() == [False, True, True, False]
 
 
+def test_the_order_of_the_blocks_follows_the_seed_and_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tilewright.interpreter.launch.LANE_BUDGET", 1)
+    order: list[list[float]] = []
+    for seed in (0, 1, 1):
+
+        @T.prim_func
+        def tickets(A: T.Tensor((1,), "float32"), B: T.Tensor((8,), "float32")):
+            with T.Kernel(8, threads=32) as bx:
+                tx = T.get_thread_binding()
+                if tx == 0:
+                    T.atomic_add(A[0], 1.0)
+                    B[bx] = A[0]
+
+        counter, out = torch.zeros(1), torch.zeros(8)
+        report = run(tickets, counter, out, seed=seed)
+        assert int(counter) == 8 and report.blocks_run == 8
+        order.append(out.tolist())
+    assert order[0] == list(range(1, 9)) and order[1] == order[2] != order[0]
+
+
 def test_a_sample_holds_the_corners_of_the_grid_and_as_many_others_as_asked() -> None:
     chosen = sample_blocks(60, (5, 4, 3), 12, seed=1)
     assert len(chosen) == len(set(chosen)) == 12

@@ -247,3 +247,45 @@ def test_a_write_outside_a_tensor_is_dropped_and_reported() -> None:
     assert torch.equal(out, x)
     assert [problem.rule for problem in report.warnings] == ["global-out-of-bounds-write-dropped"]
     assert report.warnings[0].line is not None
+
+
+def test_reading_what_another_block_wrote_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tilewright.interpreter.launch.LANE_BUDGET", 1)
+
+    @T.prim_func
+    def kernel(A: T.Tensor((4, 64), "float32"), B: T.Tensor((4, 64), "float32")):
+        with T.Kernel(4, threads=64) as bx:
+            tx = T.get_thread_binding()
+            A[bx, tx] = A[bx, tx] * 2.0
+            if bx > 0:
+                B[bx, tx] = A[bx - 1, tx]
+
+    report = run(kernel, torch.randn(4, 64), torch.zeros(4, 64))
+    assert [(problem.rule, problem.buffer) for problem in report.warnings] == [("read-of-another-blocks-write", "A")]
+
+
+def test_a_block_that_reads_its_own_writes_is_not_reported() -> None:
+    @T.prim_func
+    def kernel(A: T.Tensor((4, 64), "float32")):
+        with T.Kernel(4, threads=64) as bx:
+            tx = T.get_thread_binding()
+            A[bx, tx] = A[bx, tx] * 2.0
+            A[bx, tx] = A[bx, tx] + 1.0
+
+    x = torch.randn(4, 64)
+    expected = x * 2 + 1
+    assert run(kernel, x).warnings == ()
+    torch.testing.assert_close(x, expected)
+
+
+def test_a_fragment_that_two_iterations_write_differently_is_reported() -> None:
+    @T.prim_func
+    def kernel(A: T.Tensor((4, 64), "float32"), B: T.Tensor((4,), "float32")):
+        with T.Kernel(1, threads=64) as _:
+            last = T.alloc_fragment((4,), "float32")
+            for i, j in T.Parallel(4, 64):
+                last[i] = A[i, j]
+            T.copy(last, B)
+
+    report = run(kernel, torch.randn(4, 64), torch.zeros(4))
+    assert [problem.rule for problem in report.warnings] == ["write-write-race"]

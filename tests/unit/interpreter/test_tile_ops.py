@@ -262,3 +262,50 @@ def test_wide_atomics_add_neighbouring_elements(width: int) -> None:
     total = torch.zeros(64, dtype=x.dtype)
     run(kernel, x, total)
     torch.testing.assert_close(total, x.sum(0), atol=1e-2, rtol=1e-2)
+
+
+def test_im2col_and_gemm_make_a_convolution() -> None:
+    size, channels, filters, kernel_size = 8, 16, 32, 3
+    rows, depth = 2 * size * size, kernel_size * kernel_size * channels
+
+    @T.prim_func
+    def kernel(
+        X: T.Tensor((2, size, size, channels), "float16"),
+        W: T.Tensor((depth, filters), "float16"),
+        Y: T.Tensor((rows, filters), "float32"),
+    ):
+        with T.Kernel(T.ceildiv(rows, 32), threads=128) as by:
+            x = T.alloc_shared((32, 16), "float16")
+            w = T.alloc_shared((16, filters), "float16")
+            y = T.alloc_fragment((32, filters), "float32")
+            T.clear(y)
+            for k in T.Pipelined(T.ceildiv(depth, 16), num_stages=2):
+                T.im2col(X, x, by, k, kernel_size, 1, 1, 1)
+                T.copy(W[k * 16, 0], w)
+                T.gemm(x, w, y)
+            T.copy(y, Y[by * 32, 0])
+
+    x = torch.randn(2, size, size, channels).half()
+    weight = torch.randn(filters, channels, kernel_size, kernel_size).half()
+    got = call(kernel, x, weight.permute(2, 3, 1, 0).reshape(depth, filters).contiguous())
+    expected = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2).float(), weight.float(), padding=1)
+    torch.testing.assert_close(got, expected.permute(0, 2, 3, 1).reshape(rows, filters), atol=1e-3, rtol=1e-3)
+
+
+def test_an_atomic_in_a_parallel_loop_runs_once_for_each_iteration() -> None:
+    @T.prim_func
+    def kernel(A: T.Tensor((16,), "float32"), B: T.Tensor((2,), "float32")):
+        with T.Kernel(3, threads=64) as _:
+            for i, _j in T.Parallel(16, 4):
+                T.atomic_add(B[0], A[i])
+                T.atomic_add(B[1], 1.0)
+
+    x, out = torch.randn(16), torch.zeros(2)
+    run(kernel, x, out)
+    torch.testing.assert_close(out, torch.stack([x.sum() * 12, torch.tensor(192.0)]))
+
+
+def test_fp8_operands_may_stick_out_of_the_tensor() -> None:
+    a, b = torch.randn(40, 50).to(torch.float8_e4m3fn), torch.randn(50, 70).to(torch.float8_e4m3fn)
+    got = call(matmul(40, 70, 50, "float8_e4m3fn", "float32"), a, b)
+    torch.testing.assert_close(got, a.float() @ b.float(), atol=1e-4, rtol=1e-4)

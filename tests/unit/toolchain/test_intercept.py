@@ -108,3 +108,11 @@ def test_cuda_requests_of_every_kind_go_where_they_are_redirected() -> None:
         assert torch.cuda.is_available() and torch.cuda.get_device_capability() == (9, 0)
         torch.cuda.synchronize()
     assert all(tensor.device.type == "cpu" for tensor in made)
+
+
+def test_a_default_device_is_redirected_too_and_does_not_outlive_the_block() -> None:
+    with redirect_cuda("cpu"):
+        torch.set_default_device("cuda")
+        assert torch.zeros(2).is_cuda
+    assert torch.get_default_device().type == "cpu"
+    assert not torch.zeros(2).is_cuda

@@ -44,6 +44,16 @@ def test_a_small_slice_is_not_hidden_by_a_large_one() -> None:
     assert judged(got, expected_of(truth)).mismatch is not None
 
 
+def test_a_row_in_which_pytorch_errs_at_few_places_is_judged_by_the_whole() -> None:
+    """One value of a row survives a ReLU, and PyTorch happens to hit it exactly."""
+    truth = torch.randn(64, 2048, generator=torch.Generator().manual_seed(0)).double()
+    truth[3] = 0.0
+    truth[3, 7] = 0.0625
+    got = truth.half()
+    got[3, 7] += 2**-13  # two rounding steps
+    assert judged(got, expected_of(truth)).mismatch is None
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_not_finite_where_the_reference_is_is_wrong(value: float) -> None:
     truth = torch.ones(8, 8).double()

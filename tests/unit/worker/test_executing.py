@@ -154,3 +154,29 @@ def test_a_reference_that_cannot_be_imported_is_not_the_kernels_fault(cpu_host: 
     broken = Problem("Broken", "import nothing_of_that_name\n" + REFERENCE)
     verdict = SemanticGate(cpu_host, budget_s=20).check(Candidate(KERNEL), broken, Evidence())
     assert isinstance(verdict.failure, Unscorable)
+
+
+def test_inputs_of_a_shared_leading_size_shrink_alone() -> None:
+    """Two operands of a product share an extent that is not a batch: only a lone input is made smaller."""
+    from tilewright.records import InputSpec, Workload
+    from tilewright.worker.executing import _with_leading
+
+    workload = Workload(inputs=(InputSpec((4096, 64), "fp16"),))
+    assert _with_leading(workload, 4).inputs == (InputSpec((4, 64), "fp16"),)
+
+
+def test_an_input_that_is_a_number_reaches_reference_and_kernel(cpu_host: WorkerHost) -> None:
+    reference = REFERENCE.replace("def forward(self, x)", "def forward(self, x, factor)")
+    reference = reference.replace("relu(x) * 2", "relu(x) * factor").replace("512)]", "512), 2.0]")
+    kernel = KERNEL.replace("def forward(self, x)", "def forward(self, x, factor)")
+    gate = SemanticGate(cpu_host, budget_s=20)
+    assert gate.check(Candidate(kernel), Problem("number", reference), Evidence()).failure is None
+    other = Problem("other number", reference.replace("2.0]", "3.0]"))
+    assert isinstance(gate.check(Candidate(kernel), other, Evidence()).failure, Wrong)
+
+
+def test_rows_are_reduced_where_no_batch_has_a_name(cpu_host: WorkerHost) -> None:
+    reference = REFERENCE.replace("batch_size = 32", "M = 400_000").replace("batch_size", "M")
+    verdict = SemanticGate(cpu_host, budget_s=20).check(Candidate(KERNEL), Problem("rows", reference), Evidence())
+    assert verdict.failure is None and verdict.evidence.execution is not None
+    assert verdict.evidence.execution.batch_reduced == "M 400000 -> 512"

@@ -216,6 +216,18 @@ def test_a_host_that_dies_fails_its_calls_and_is_started_again() -> None:
         assert host.call("describe", {}, 10).result(60)["cuda"] is False
 
 
+def test_a_zygote_that_dies_is_the_machinerys_failure_and_a_new_one_is_started() -> None:
+    with WorkerHost("cpu", jobs=1) as host:
+        assert isinstance(evaluated(host, candidate("return y")), Verified)
+        assert host._host is not None
+        pid = host._host.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+        with pytest.raises(WorkerError):
+            evaluated(host, candidate("return y"))
+        assert isinstance(evaluated(host, candidate("return y")), Verified)
+
+
 def test_nothing_is_left_when_the_main_process_is_killed(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     forward = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
@@ -224,7 +236,7 @@ def test_nothing_is_left_when_the_main_process_is_killed(tmp_path: Path) -> None
     paths = os.pathsep.join([str(here), str(here.parents[2] / "src")])
     environment = {**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path)}
     main = subprocess.Popen([sys.executable, "-c", program], env=environment)
-    _wait_until(note.exists)
+    _wait_until(lambda: note.exists() and bool(note.read_text()))
     main.kill()
     main.wait()
     _wait_until(lambda: not Path("/proc", note.read_text()).exists())

@@ -1,0 +1,197 @@
+"""How does the main process talk to the worker processes, without importing what they import?
+
+`WorkerHost.call` sends a request to a host process (``python -m tilewright.worker``), started at the first call and
+again after it died. The answers are JSON of records. All that fails here is the machinery's: `WorkerError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from tilewright.errors import WorkerError
+
+Answer = dict[str, Any]
+"""Plain JSON; what is in it depends on the operation, and becomes records at the caller's."""
+
+_PASSED_ON = (
+    "PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "HOME", "TMPDIR",
+    "LANG", "LC_ALL", "SYSTEMROOT",
+)  # fmt: skip
+"""The only variables that the host gets: keys stay here."""
+_SILENCE_S = 300.0
+"""How long past the longest deadline a host may say nothing before it is taken for hung."""
+_ENDING_S = 30.0
+
+
+@dataclass
+class _Pending:
+    future: Future[Answer]
+    deadline_s: float
+
+
+@dataclass
+class _Host:
+    """One life of the host process."""
+
+    process: subprocess.Popen[str]
+    log: IO[bytes]
+    scratch: Path
+    pending: dict[int, _Pending] = field(default_factory=dict)
+    heard: float = field(default_factory=time.monotonic)
+    reader: threading.Thread | None = None
+
+
+class WorkerHost:
+    """The worker processes of one run. `jobs` requests are worked on at a time; by default one a core.
+
+    Calls may come from any thread. `close` ends every process and removes the scratch directory.
+    """
+
+    def __init__(self, device: Literal["cuda", "cpu"], gpu: str = "", jobs: int | None = None) -> None:
+        self.device = device
+        self.gpu = gpu
+        self._jobs = jobs or os.cpu_count() or 1
+        self._lock = threading.Lock()
+        self._host: _Host | None = None
+        self._number = 0
+        self._closed = False
+
+    def __enter__(self) -> WorkerHost:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def call(self, op: str, payload: Answer, deadline_s: float) -> Future[Answer]:
+        """The future raises `WorkerError` for what isn't a candidate's doing; a dead host fails all its calls."""
+        future: Future[Answer] = Future()
+        future.set_running_or_notify_cancel()
+        with self._lock:
+            if self._closed:
+                raise WorkerError("the worker processes were closed")
+            host = self._living_host()
+            self._number += 1
+            if not host.pending:
+                host.heard = time.monotonic()
+            host.pending[self._number] = _Pending(future, deadline_s)
+            request = {"id": self._number, "op": op, "payload": payload, "deadline_s": deadline_s}
+            line = json.dumps(request) + "\n"
+            with contextlib.suppress(OSError):  # the host died: its reader fails this call with the others
+                _requests(host).write(line)
+                _requests(host).flush()
+        return future
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            host, self._host = self._host, None
+        if host is not None:
+            _end(host)
+
+    def _living_host(self) -> _Host:
+        if self._host is not None and self._host.process.poll() is None:
+            return self._host
+        scratch = Path(tempfile.mkdtemp(prefix="tilewright-"))
+        log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process that writes to it)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tilewright.worker", self.device, str(self._jobs), str(scratch)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env=_environment(),
+            cwd=scratch,
+            start_new_session=os.name == "posix",  # Ctrl-C is for the main process, which then closes this one
+        )
+        host = _Host(process, log, scratch)
+        host.reader = threading.Thread(target=self._read, args=(host,), name="tilewright-replies", daemon=True)
+        host.reader.start()
+        threading.Thread(target=self._watch, args=(host,), name="tilewright-watch", daemon=True).start()
+        self._host = host
+        return host
+
+    def _read(self, host: _Host) -> None:
+        """Hand each reply to its future until the host ends."""
+        assert host.process.stdout is not None
+        for line in host.process.stdout:
+            reply = json.loads(line)
+            host.heard = time.monotonic()
+            if "started" in reply:
+                continue
+            with self._lock:
+                pending = host.pending.pop(reply["id"])
+            if "error" in reply:
+                pending.future.set_exception(WorkerError(reply["error"]))
+            else:
+                pending.future.set_result(reply["answer"])
+        host.process.wait()
+        with self._lock:
+            lost = list(host.pending.values())
+            host.pending.clear()
+            if self._host is host:
+                self._host = None
+        shutil.rmtree(host.scratch, ignore_errors=True)
+        message = f"the worker process ended with status {host.process.returncode}{_last_lines(host.log)}"
+        for pending in lost:
+            pending.future.set_exception(WorkerError(message))
+        host.process.stdout.close()
+        host.log.close()
+        with contextlib.suppress(OSError):
+            _requests(host).close()
+
+    def _watch(self, host: _Host) -> None:
+        """End a host that has been silent for longer than anything asked of it may take."""
+        while host.process.poll() is None:
+            with self._lock:
+                longest = max((pending.deadline_s for pending in host.pending.values()), default=None)
+                silent = time.monotonic() - host.heard
+            if longest is not None and silent > longest + _SILENCE_S:
+                host.process.kill()
+            try:
+                host.process.wait(2.0)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    package = str(Path(__file__).resolve().parent.parent)  # found also where it is not installed
+    present = [path for path in kept.get("PYTHONPATH", "").split(os.pathsep) if path]
+    kept["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([package, *present]))
+    return kept
+
+
+def _requests(host: _Host) -> IO[str]:
+    assert host.process.stdin is not None
+    return host.process.stdin
+
+
+def _end(host: _Host) -> None:
+    with contextlib.suppress(OSError):
+        _requests(host).close()  # its end is the host's
+    try:
+        host.process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        host.process.kill()
+    if host.reader is not None:
+        host.reader.join(_ENDING_S)
+
+
+def _last_lines(log: IO[bytes]) -> str:
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - 2000))
+    text = log.read().decode(errors="replace").strip()
+    return f":\n{text}" if text else ""

@@ -1,0 +1,101 @@
+"""Which GPU is this, who may use it now, and how is it doing?"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from tilewright.worker.processes import Deadline
+
+_SHORT_NAME = re.compile(r"\b(GH200|GB200|H100|H200|B200|B300|A100|A10G|A10|A40|L40S|L40|L4|T4|V100)\b")
+_READINGS = (
+    ("sm_clock_mhz", "clocks.sm"),
+    ("memory_clock_mhz", "clocks.mem"),
+    ("temperature_c", "temperature.gpu"),
+    ("power_w", "power.draw"),
+)
+
+
+def device_name() -> str:
+    """As the driver gives it; "" without a CUDA device."""
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+
+
+def short_name(device: str) -> str:
+    """H100 for "NVIDIA H100 80GB HBM3"; the name without its maker for what isn't known."""
+    found = _SHORT_NAME.search(device)
+    return found.group(1) if found else device.removeprefix("NVIDIA ").strip()
+
+
+def architecture() -> str:
+    """What TileLang compiles for: sm_90a, sm_80; "" without a CUDA device."""
+    if not torch.cuda.is_available():
+        return ""
+    major, minor = torch.cuda.get_device_capability(0)
+    return f"sm_{major}{minor}" + ("a" if major >= 9 else "")
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    found = {
+        "torch": str(torch.__version__),
+        "cuda": torch.version.cuda or "",
+        "python": platform.python_version(),
+        "driver": _query("driver_version") if torch.cuda.is_available() else "",
+    }
+    for package in ("tilelang", "tilewright"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return tuple(sorted(found.items()))
+
+
+@contextlib.contextmanager
+def exclusive(device: str, deadline: Deadline) -> Iterator[None]:
+    """Nobody else times on this GPU meanwhile: a lock on a file named after it, shared by all runs of a machine.
+
+    The wait for it is not counted against the deadline."""
+    if device != "cuda":
+        yield
+        return
+    uuid = str(torch.cuda.get_device_properties(0).uuid)
+    path = Path(tempfile.gettempdir(), f"tilewright-gpu-{uuid}.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with contextlib.suppress(PermissionError):  # another user's file; it was made writable for all then
+            os.chmod(path, 0o666)
+        start = time.monotonic()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        deadline.extend(time.monotonic() - start)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def readings() -> tuple[tuple[str, float], ...]:
+    """Clocks, temperature and power as the driver gives them now; empty where it gives none."""
+    values = _query(",".join(query for _, query in _READINGS)).split(",")
+    found = []
+    for (name, _), value in zip(_READINGS, values):
+        with contextlib.suppress(ValueError):
+            found.append((name, float(value)))
+    return tuple(found)
+
+
+def _query(fields: str) -> str:
+    uuid = f"GPU-{torch.cuda.get_device_properties(0).uuid}"
+    command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits", f"--id={uuid}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
