@@ -25,7 +25,6 @@ from tilewright.records import (
     Candidate,
     CompileFailed,
     Evaluation,
-    Evidence,
     Job,
     Measured,
     Problem,
@@ -37,7 +36,7 @@ from tilewright.records import (
 from tilewright.report import words
 from tilewright.report.briefing import brief_text
 from tilewright.report.output import measured_lines
-from tilewright.search.loop import merge
+from tilewright.search.gating import through
 
 SEED_BUDGET_S = 60.0
 
@@ -104,7 +103,7 @@ def brief(config: OptimizationConfig) -> str:
     candidate, _ = wiring.up_to_date(kernel)
     target = wiring.choose_target(settings)
     with wiring.workers(target) as host:
-        verdict = _through(wiring.gates_for(target, host, SEED_BUDGET_S), candidate, problem)
+        verdict = through(wiring.gates_for(target, host, SEED_BUDGET_S), candidate, problem)
         evaluation: Evaluation | None = verdict.failure
         if evaluation is None:
             job = Job(candidate, problem, verdict.evidence, gpu=target.gpu)
@@ -136,19 +135,9 @@ def _case(
     return Case(kernel, candidate, problem, notes)
 
 
-def _through(gates: Sequence[Gate], candidate: Candidate, problem: Problem) -> Verdict:
-    evidence = Evidence()
-    for gate in gates:
-        verdict = gate.check(candidate, problem, evidence)
-        evidence = merge(evidence, verdict.evidence)
-        if verdict.failure is not None:
-            return Verdict(evidence, verdict.failure)
-    return Verdict(evidence)
-
-
 def _timed(gates: Sequence[Gate], case: Case) -> tuple[Verdict, float]:
     clock = time.monotonic()
-    return _through(gates, case.candidate, case.problem), time.monotonic() - clock
+    return through(gates, case.candidate, case.problem), time.monotonic() - clock
 
 
 def _check_record(case: Case, verdict: Verdict, seconds: float) -> dict[str, Any]:
@@ -222,7 +211,7 @@ class _Judging:
         verdict = Verdict()
         if self._target:
             gates = wiring.gates_for(self._target, self._host, SEED_BUDGET_S)
-            verdict = _through(gates, case.candidate, case.problem)
+            verdict = through(gates, case.candidate, case.problem)
         if verdict.failure is not None:
             return verdict.failure
         target = self._target or wiring.Target("local", "", "cpu")

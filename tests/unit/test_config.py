@@ -27,7 +27,7 @@ def test_a_misspelt_field_raises_and_says_which_was_meant() -> None:
 
 
 def test_without_a_key_the_variable_and_the_way_without_are_named() -> None:
-    with pytest.raises(MissingDependency, match="OPENAI_API_KEY.*--model none"):
+    with pytest.raises(MissingDependency, match=r"OPENAI_API_KEY.*--model none"):
         resolve(config(model="openai/o3"), {})
 
 

@@ -27,7 +27,8 @@ from tilewright.records import (
     Run,
     Wrong,
 )
-from tilewright.scores import Score, best, keep, score
+from tilewright.scores import best, keep, score
+from tilewright.search.gating import through
 from tilewright.search.policies import StopRules, select
 
 Phase = Literal["seed", "structure", "knobs"]
@@ -217,7 +218,8 @@ class _Work:
         self, candidates: Sequence[Candidate], phase: Phase, turn: int
     ) -> Iterator[tuple[Candidate, Verdict | MachineryError]]:
         waiting: list[tuple[Candidate, Future[Verdict]]] = [
-            (candidate, self.pool.submit(self._through_gates, candidate)) for candidate in candidates
+            (candidate, self.pool.submit(through, self.parts.gates, candidate, self.run.problem))
+            for candidate in candidates
         ]
         try:
             for candidate, future in waiting:
@@ -228,15 +230,6 @@ class _Work:
         finally:
             for _, future in waiting:
                 future.cancel()
-
-    def _through_gates(self, candidate: Candidate) -> Verdict:
-        evidence = Evidence()
-        for gate in self.parts.gates:
-            verdict = gate.check(candidate, self.run.problem, evidence)
-            evidence = merge(evidence, verdict.evidence)
-            if verdict.failure is not None:
-                return Verdict(evidence, verdict.failure)
-        return Verdict(evidence)
 
     def _attempt(
         self, candidate: Candidate, verdict: Verdict | MachineryError, turn: int, phase: Phase, clock: float
@@ -283,25 +276,8 @@ class _Work:
             return self.parts.evaluator.submit(job).result()
 
 
-def merge(first: Evidence, second: Evidence) -> Evidence:
-    """What two gates found out, together."""
-    return Evidence(
-        facts=second.facts or first.facts,
-        execution=second.execution or first.execution,
-        warnings=first.warnings + second.warnings,
-        not_checked=first.not_checked + second.not_checked,
-    )
-
-
 def _gpu_seconds(evaluation: Evaluation | None) -> float:
     if not isinstance(evaluation, Measured):
         return 0.0
     pairs = [pair for timing in evaluation.measurement.timings for pair in timing.pairs]
     return sum(candidate + baseline for candidate, baseline in pairs) / 1000
-
-
-def current_best(run: Run) -> tuple[Attempt, Score] | None:
-    """The best attempt with its score."""
-    holder = best(run)
-    value = score(holder.evaluation) if holder else None
-    return (holder, value) if holder and value else None

@@ -41,7 +41,7 @@ from tilewright.worker.verifier import Trial
 
 _SMALL_BATCHES = (4, 2)
 _REDUCED = {"batch_size": _SMALL_BATCHES, "batch": _SMALL_BATCHES, "M": (512, 128)}
-"""Constants by which a reference can be asked at a smaller size, and the sizes; of rows a few tiles' worth is kept."""
+"""Constants by which a reference can be asked at a smaller size, and the sizes. Of rows a few tiles remain."""
 _CALLS: tuple[Family, ...] = ("drawn", "scaled")
 _LATE_TWICE = 2
 """After so many candidates in a row for which a size took too long, it is not tried again."""
