@@ -1,0 +1,54 @@
+"""A row's tiles are gathered place by place, and reduced across threads once.
+
+What: where every tile of a row is reduced to one value and added to the ones before, each place of the tile
+gathers its own share over all tiles, and one reduction follows the loop.
+Why faster: a reduction over the threads of a block is shuffles, shared memory and barriers; in the loop it makes
+every tile wait for the last one's, where plain additions let the loads run ahead.
+When: blocks go along rows tile by tile and the loop only accumulates or writes.
+Safe because: a point's program is recognised as a whole; only the order of summation changes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tilewright.proposers.rewrites.contiguity import neighbours
+from tilewright.proposers.rewrites.expressions import call_name
+from tilewright.proposers.rewrites.factories import free_knobs, with_launch
+from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, find_kernels
+from tilewright.proposers.rewrites.tiles import points_of_tiles
+from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
+
+ANSWERS = ("serial-reduction", "low-occupancy", "few-threads")
+_KNOBS = {"block_M": 1, "block_N": 2048, "threads": 256}
+
+
+def rewrite(source: str) -> Iterator[Rewritten]:
+    for kernel in find_kernels(ast.parse(source)):
+        points = points_of_tiles(kernel) if _reduces_in_loop(kernel) else None
+        near = neighbours(points) if points else None
+        if points is None or near is None or near[0] != "rows":
+            continue
+        named = free_knobs(kernel, _KNOBS)
+        shape = Shape(named["block_M"], named["block_N"], named["threads"])
+        try:
+            lines = write_tiles(kernel, points, "rows", near[1], shape)
+        except NotTiled:
+            continue
+        changed = with_launch(source, kernel, lines, {named[knob]: value for knob, value in _KNOBS.items()})
+        if changed is not None:
+            yield Rewritten(
+                changed,
+                kernel.launch.lineno,
+                f"{kernel.name} reduces across its threads for every tile of a row; gathered place by place, the "
+                "row needs one such reduction and its loads run ahead.",
+            )
+
+
+def _reduces_in_loop(kernel: Kernel) -> bool:
+    return any(
+        isinstance(statement, ast.For) and call_name(node).startswith("reduce_")
+        for statement in kernel.body
+        for node in ast.walk(statement)
+    )
