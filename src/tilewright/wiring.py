@@ -24,7 +24,6 @@ from tilewright.gates.semantic import SemanticGate
 from tilewright.gates.static import StaticGate
 from tilewright.hardware import gpu_for_device_name, load_gpu
 from tilewright.kernelfile import KernelFile, load_kernel
-from tilewright.migrate import migrate
 from tilewright.problems import problem_for, read_task, task_workloads
 from tilewright.proposers.tuner import KnobTuner
 from tilewright.protocols import Evaluator, Gate, Proposer, Watcher
@@ -33,6 +32,7 @@ from tilewright.report.history import HistoryFile
 from tilewright.report.output import save_best
 from tilewright.search.loop import Parts, continue_run
 from tilewright.search.policies import StopRules
+from tilewright.source.migrate import migrate
 from tilewright.store import Store
 
 SEMANTIC_BUDGET_S = 20.0

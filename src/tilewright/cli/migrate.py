@@ -9,7 +9,7 @@ import click
 from tilewright.cli.showing import line
 from tilewright.errors import KernelFileError
 from tilewright.kernelfile import find_kernel, replace_file
-from tilewright.migrate import diff, migrate
+from tilewright.source.migrate import diff, migrate
 
 
 @click.command("migrate")

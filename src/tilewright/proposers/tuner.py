@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tilewright.feasibility import Limits, infeasible
-from tilewright.knobs import find_knobs, values_of, with_values
 from tilewright.records import Attempt, Brief, Candidate, Estimated, Knob, KnobValue, Measured, content_id
+from tilewright.source.feasibility import Limits, infeasible
+from tilewright.source.knobs import find_knobs, values_of, with_values
 
 Setting = tuple[tuple[str, KnobValue], ...]
 """Every knob's name and value, in the order of the source."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 
-from tilewright import knobs
 from tilewright.records import Attempt, Brief, Facts, KernelFacts
 from tilewright.report import words
+from tilewright.source import knobs
 
 
 def brief_text(brief: Brief) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tilewright.knobs import find_knobs, values_of, with_values
 from tilewright.proposers.tuner import KnobTuner, response_surface
 from tilewright.protocols import Proposer
 from tilewright.records import (
@@ -25,6 +24,7 @@ from tilewright.records import (
     Problem,
     WorkloadEstimate,
 )
+from tilewright.source.knobs import find_knobs, values_of, with_values
 
 SOURCE = """
 import tilelang

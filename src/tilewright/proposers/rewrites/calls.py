@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tilewright.proposers.rewrites.expressions import text
 from tilewright.proposers.rewrites.forward import Network
-from tilewright.splice import Edit, Positions
+from tilewright.source.splice import Edit, Positions
 
 _VIEWS = {"view", "reshape", "view_as", "reshape_as", "flatten", "unflatten"}
 

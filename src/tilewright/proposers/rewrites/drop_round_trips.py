@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from tilewright.proposers.rewrites.expressions import text
 from tilewright.proposers.rewrites.forward import find_networks
 from tilewright.proposers.rewrites.kernels import Rewritten, without_loss
-from tilewright.splice import Edit, Positions
+from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("dtype-round-trips", "weights-prepared-in-forward", "launch-bound")
 

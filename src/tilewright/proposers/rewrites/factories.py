@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-from tilewright.literals import Module
 from tilewright.proposers.rewrites.expressions import names, text
 from tilewright.proposers.rewrites.kernels import Kernel, without_loss
-from tilewright.splice import Edit, Positions
+from tilewright.source.literals import Module
+from tilewright.source.splice import Edit, Positions
 
 _WIDTH = 110
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tilewright.proposers.rewrites.expressions import call_name
-from tilewright.splice import Edit, Positions
+from tilewright.source.splice import Edit, Positions
 
 
 @dataclass(frozen=True)

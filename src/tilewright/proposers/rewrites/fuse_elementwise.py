@@ -38,7 +38,7 @@ from tilewright.proposers.rewrites.forward import Network, find_networks
 from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, find_kernels, indices, literal, without_loss
 from tilewright.proposers.rewrites.points import Let, Store
 from tilewright.proposers.rewrites.threads import points_of_threads
-from tilewright.splice import Edit, Positions
+from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("unfused-kernels", "unfused-epilogue", "launch-bound", "extra-passes")
 _VALUE = "_element"

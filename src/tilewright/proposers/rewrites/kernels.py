@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tilewright.literals import Function, own_nodes
 from tilewright.proposers.rewrites.expressions import call_name, text
-from tilewright.splice import Edit, splice
+from tilewright.source.literals import Function, own_nodes
+from tilewright.source.splice import Edit, splice
 
 _ALLOCATIONS = {
     "alloc_shared": "shared",

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from tilewright.proposers.rewrites.expressions import call_name, text
 from tilewright.proposers.rewrites.kernels import Rewritten, without_loss
 from tilewright.proposers.rewrites.matmuls import Matmul, find_matmuls, settings
-from tilewright.splice import Edit, Positions
+from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("small-matmul-tile", "no-pipelining", "no-shared-reuse", "few-threads")
 

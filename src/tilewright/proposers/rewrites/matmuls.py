@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tilewright.literals import Module, Origin
 from tilewright.proposers.rewrites.expressions import call_name
 from tilewright.proposers.rewrites.kernels import Buffer, Kernel, find_kernels
-from tilewright.splice import Edit, Positions
+from tilewright.source.literals import Module, Origin
+from tilewright.source.splice import Edit, Positions
 
 
 @dataclass(frozen=True)

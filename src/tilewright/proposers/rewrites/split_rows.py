@@ -35,7 +35,7 @@ from tilewright.proposers.rewrites.points import (
 )
 from tilewright.proposers.rewrites.rows import points_of
 from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
-from tilewright.splice import Edit, Positions
+from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("too-few-blocks", "tail-wave")
 _KNOBS = {"block_M": 1, "block_N": 2048, "num_splits": 64, "threads": 256}

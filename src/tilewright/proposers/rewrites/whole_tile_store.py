@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from tilewright.proposers.rewrites.expressions import call_name, names, parse, polynomial, replaced, text, uncast
 from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, indices, without_loss
 from tilewright.proposers.rewrites.matmuls import Matmul, find_matmuls
-from tilewright.splice import Edit, Positions
+from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("uncoalesced-access", "scalar-loads")
 

@@ -2,8 +2,8 @@ import ast
 
 import pytest
 
-from tilewright.knobs import find_knobs
 from tilewright.proposers.rewrites.split_rows import rewrite
+from tilewright.source.knobs import find_knobs
 
 torch = pytest.importorskip("torch")
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tilewright.imported import Imports
-from tilewright.splice import Edit, Positions
+from tilewright.source.imported import Imports
+from tilewright.source.splice import Edit, Positions
 
 if sys.version_info >= (3, 11):
     import tomllib

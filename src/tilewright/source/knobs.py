@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tilewright.errors import KernelFileError
-from tilewright.literals import Function, Module, Origin
 from tilewright.records import Knob, KnobValue
-from tilewright.splice import Edit, Positions, splice
+from tilewright.source.literals import Function, Module, Origin
+from tilewright.source.splice import Edit, Positions, splice
 
 Kind = Literal["tile", "threads", "stages", "swizzle", "flag", "other"]
 

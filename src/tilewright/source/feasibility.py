@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tilewright.hardware import MAX_REGISTERS_PER_THREAD, MAX_THREADS_PER_BLOCK, WARP_SIZE
-from tilewright.knobs import with_values
-from tilewright.literals import Function, Module, own_nodes
 from tilewright.records import KnobValue
+from tilewright.source.knobs import with_values
+from tilewright.source.literals import Function, Module, own_nodes
 
 _BYTES = {"float64": 8, "int64": 8, "float32": 4, "float": 4, "int32": 4, "int": 4, "float16": 2, "half": 2,
           "bfloat16": 2, "int16": 2, "int8": 1, "uint8": 1, "bool": 1}  # fmt: skip

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tilewright.literals import Function
-from tilewright.scalar_types import Types, called_name
+from tilewright.source.literals import Function
+from tilewright.source.scalar_types import Types, called_name
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tilewright.literals import Function, Module, own_nodes
+from tilewright.source.literals import Function, Module, own_nodes
 
 _TYPES = ("bool", "int8", "uint8", "int16", "int32", "uint32", "int64", "float16", "bfloat16", "float32", "float64")
 _SAME = {"half": "float16", "float": "float32", "double": "float64", "int": "int32"}

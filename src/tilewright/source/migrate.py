@@ -7,13 +7,13 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tilewright.api_renames import rename_edits
 from tilewright.errors import KernelFileError
-from tilewright.imported import Imports
-from tilewright.literals import Function, Module
-from tilewright.mutable_scalars import Variable, find_variables
-from tilewright.scalar_types import Types
-from tilewright.splice import Edit, Positions, splice
+from tilewright.source.api_renames import rename_edits
+from tilewright.source.imported import Imports
+from tilewright.source.literals import Function, Module
+from tilewright.source.mutable_scalars import Variable, find_variables
+from tilewright.source.scalar_types import Types
+from tilewright.source.splice import Edit, Positions, splice
 
 
 @dataclass(frozen=True)

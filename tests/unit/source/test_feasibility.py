@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tilewright.feasibility import infeasible
 from tilewright.hardware import load_gpu
-from tilewright.knobs import find_knobs
+from tilewright.source.feasibility import infeasible
+from tilewright.source.knobs import find_knobs
 
-CORPUS = Path(__file__).parents[2] / "src" / "prompts" / "correct_tilelang"
+CORPUS = Path(__file__).parents[3] / "src" / "prompts" / "correct_tilelang"
 
 SOURCE = """
 import tilelang

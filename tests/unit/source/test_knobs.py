@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tilewright.errors import KernelFileError
-from tilewright.knobs import find_knobs, values_of, with_values
+from tilewright.source.knobs import find_knobs, values_of, with_values
 
-CORPUS = Path(__file__).parents[2] / "src" / "prompts" / "correct_tilelang"
+CORPUS = Path(__file__).parents[3] / "src" / "prompts" / "correct_tilelang"
 
 HEAD = "import tilelang\nimport tilelang.language as T\n\n\n"
 

@@ -13,15 +13,15 @@ import pytest
 
 import tilewright
 from tilewright.errors import KernelFileError
-from tilewright.migrate import diff, migrate
+from tilewright.source.migrate import diff, migrate
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-SAMPLES = Path(__file__).parents[1] / "samples" / "legacy"
-CORPUS = Path(__file__).parents[2] / "src" / "prompts" / "correct_tilelang"
+SAMPLES = Path(__file__).parents[2] / "samples" / "legacy"
+CORPUS = Path(__file__).parents[3] / "src" / "prompts" / "correct_tilelang"
 LEGACY = sorted(path.stem for path in SAMPLES.glob("*.py"))
 
 
