@@ -6,7 +6,6 @@ python -m benchmarks.optimize_corpus OUT.jsonl KERNEL...      options of `tilewr
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from tilewright import jsonform
 from tilewright.config import OptimizationConfig
 from tilewright.errors import TilewrightError
+from tilewright.judge import commit
 from tilewright.records import Attempt
 from tilewright.scores import best
 from tilewright.wiring import main as optimize
@@ -47,11 +47,6 @@ def main(out: Path, kernels: list[str], options: dict[str, Any]) -> None:
         with open(out, "a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
         print(f"{name}: {run.stop_reason}, {len(run.attempts)} attempts, {run.seconds:.0f} s", flush=True)
-
-
-def commit() -> str:
-    answer = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return answer.stdout.strip() or "unknown"
 
 
 def _part(attempt: Attempt) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _seed_table(rows: list[dict[str, Any]]) -> str:
     lines = [
         "## The shipped kernels as they are",
         "",
-        _where([_evaluation(row["evaluation"]) for row in rows]),
+        _where([_evaluation(row["evaluation"]) for row in rows], rows),
         "",
         "| kernel | problem | speedup over eager | 95 % interval | kernel time | eager time | pairs |",
         "|---|---|---|---|---|---|---|",
@@ -89,7 +89,7 @@ def _gain_table(title: str, intro: str, rows: list[dict[str, Any]]) -> str:
         "",
         intro,
         "",
-        _where(everything),
+        _where(everything, rows),
         "",
         "| kernel | seed | best | gain | 95 % interval of the gain | candidates | candidate |",
         "|---|---|---|---|---|---|---|",
@@ -109,8 +109,9 @@ def _gain_table(title: str, intro: str, rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _where(evaluations: Sequence[Evaluation]) -> str:
+def _where(evaluations: Sequence[Evaluation], rows: Sequence[dict[str, Any]]) -> str:
     """GPU, versions, commit: the same for all rows, or each of them named."""
+    commits = ", ".join(sorted({str(row["commit"]) for row in rows}))
     seen = []
     for evaluation in evaluations:
         if isinstance(evaluation, Measured):
@@ -118,7 +119,7 @@ def _where(evaluations: Sequence[Evaluation]) -> str:
             text = f"{evaluation.measurement.device} ({versions}; clock: {evaluation.measurement.clock})"
             if text not in seen:
                 seen.append(text)
-    return "Measured on: " + "; ".join(seen)
+    return f"Measured on: {'; '.join(seen)}; commit {commits}"
 
 
 def _evaluation(plain: Any) -> Evaluation:

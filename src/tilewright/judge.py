@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tilewright import jsonform, wiring
+from tilewright import __version__, jsonform, wiring
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, resolve
 from tilewright.errors import UsageError
@@ -245,12 +246,24 @@ def _write_header(case: Case, evaluation: Measured) -> None:
     replace_file(case.kernel.path, text)
 
 
+def commit() -> str:
+    """The commit that this tilewright runs from, where it runs from a clone; else its version."""
+    here = Path(__file__).resolve().parent
+    try:
+        command = ["git", "-C", str(here), "rev-parse", "--short", "HEAD"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return __version__
+    return done.stdout.strip() or __version__
+
+
 def _append_sample(path: Path, case: Case, evaluation: Evaluation) -> None:
     record = {
         "kernel": str(case.kernel.path.name),
         "candidate": case.candidate.id,
         "problem": case.problem.name,
         "problem_id": case.problem.id,
+        "commit": commit(),
         "evaluation": jsonform.to_plain(evaluation),
     }
     path.parent.mkdir(parents=True, exist_ok=True)

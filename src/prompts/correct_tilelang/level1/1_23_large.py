@@ -1,5 +1,7 @@
 """Problem Name: 23_Softmax
 Workload: large
+Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.5007, 'interval': [0.4991, 0.5024], 'candidate_ms': 0.25739, 'baseline_ms': 0.12901, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel ce617f24099f65ab
 """
 
 import tilelang

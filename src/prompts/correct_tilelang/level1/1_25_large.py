@@ -1,5 +1,7 @@
 """Problem Name: 25_Swish
 Workload: large
+Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.0597, 'interval': [0.0593, 0.0604], 'candidate_ms': 2.84379, 'baseline_ms': 0.16965, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 80, 'trust': 'B'}
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 47b546222084b51a
 """
 
 import tilelang

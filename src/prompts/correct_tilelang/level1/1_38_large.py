@@ -1,5 +1,7 @@
 """Problem Name: 38_L1Norm
 Workload: large
+Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.0616, 'interval': [0.0615, 0.0616], 'candidate_ms': 4.76306, 'baseline_ms': 0.29339, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel b440f21169672e92
 """
 
 import tilelang
