@@ -6,11 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 try:
-    from tilewright.guidelines import create_optimization_guidelines
-
     from tilewright.analysis.analyzer import PerformanceAnalyzer
     from tilewright.cli import run_config as main
     from tilewright.config import OptimizationConfig
+    from tilewright.guidelines import create_optimization_guidelines
 except ModuleNotFoundError as error:
     print(f"{error.name} is missing. Run: {sys.executable} -m pip install -e '.[kernels]'", file=sys.stderr)
     sys.exit(2)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from samples import attempt, estimated, measured, run
-
 from tilewright.records import Measured, Mismatch, Wrong
 from tilewright.scores import best, gain, keep, score
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from samples import attempt, candidate, measured, run
 
+from samples import attempt, candidate, measured, run
 from tilewright.errors import StoreBusy, StoreError, UsageError
 from tilewright.store import Store
 

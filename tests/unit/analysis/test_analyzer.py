@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from analysis_facts import elementwise_kernel, evidence, facts, gemm_facts, gemm_kernel
-from samples import measured
 
+from samples import measured
 from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.roofline import floor_ms
 from tilewright.hardware import load_gpu

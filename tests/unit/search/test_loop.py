@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from samples import candidate, estimated, measured, run
 
+from samples import candidate, estimated, measured, run
 from tilewright.evaluators.replay import ReplayEvaluator
 from tilewright.protocols import Verdict
 from tilewright.records import Brief, Candidate, Evaluation, Evidence, Mismatch, Problem, Reason, Rejected, Run, Wrong

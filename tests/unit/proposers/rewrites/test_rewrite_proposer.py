@@ -1,6 +1,6 @@
 import pytest
-from samples import PROBLEM, measured
 
+from samples import PROBLEM, measured
 from tilewright.proposers.rewrites import REWRITES, RewriteProposer
 from tilewright.protocols import Proposer
 from tilewright.records import Attempt, Brief, Candidate, Finding
