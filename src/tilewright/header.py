@@ -83,12 +83,13 @@ def with_result(text: str, problem: str, workload: str, lines: list[str]) -> str
         head = "\n".join([f"Problem Name: {problem}", *([f"Workload: {workload}"] if workload else []), *lines])
         return f'"""\n{head}\n"""\n\n{text}'
     body = match["text"].rstrip()
+    end_of_text = match["text"][len(body) :]
     if "Problem Name" not in _fields(body):
         body = f"{body}\n\nProblem Name: {problem}" if body else f"Problem Name: {problem}"
     if workload and "Workload" not in _fields(body):
         body += f"\nWorkload: {workload}"
     start, end = match.span("text")
-    return text[:start] + body + "\n" + "\n".join(lines) + "\n" + text[end:]
+    return text[:start] + body + "\n" + "\n".join(lines) + end_of_text + text[end:]
 
 
 def result_line(stats: dict[str, float | str | list[float]]) -> str:

@@ -45,7 +45,8 @@ def estimated(ms: float) -> Estimated:
 
 
 def candidate(name: str, parent: str | None = None) -> Candidate:
-    return Candidate(f"# {name}\nclass ModelNew: pass\n", parent=parent, proposer="test", hypothesis=name)
+    source = f'"""Problem Name: p"""\n# {name}\nclass ModelNew: pass\n'
+    return Candidate(source, parent=parent, proposer="test", hypothesis=name)
 
 
 def attempt(index: int, evaluation: object, turn: int = 1, phase: str = "structure", **more: object) -> Attempt:

@@ -76,7 +76,7 @@ def _guarded(command: Callable[[], int | None]) -> int:
     except click.Abort:
         return 130
     except TilewrightError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(str(error), err=True)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()

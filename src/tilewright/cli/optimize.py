@@ -41,7 +41,7 @@ def run(config: Any, as_json: bool, fail_on: str | None) -> int:
     from tilewright.wiring import main
 
     outcome = main(config, watcher_for(quiet=config.quiet or as_json, verbose=config.verbose))
-    record = final_record(outcome, config.target_speedup, quiet=config.quiet, show=not as_json)
+    record = final_record(outcome, config.min_improvement, quiet=config.quiet, show=not as_json)
     if as_json:
         click.echo(json.dumps(record))
     return exit_code(outcome.run.stop_reason, record, config.target_speedup, fail_on)

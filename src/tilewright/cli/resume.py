@@ -25,7 +25,7 @@ def command(run: str, as_json: bool, **values: Any) -> int:
 
     config = config_from(values)
     outcome = resume(run, config, watcher_for(quiet=config.quiet or as_json, verbose=config.verbose))
-    record = final_record(outcome, config.target_speedup, quiet=config.quiet, show=not as_json)
+    record = final_record(outcome, config.min_improvement, quiet=config.quiet, show=not as_json)
     if as_json:
         click.echo(json.dumps(record))
     return exit_code(outcome.run.stop_reason, record, config.target_speedup, None)

@@ -48,7 +48,7 @@ def listing_of_slow(threshold: float) -> int:
     return 0
 
 
-def final_record(outcome: Outcome, target: float, *, quiet: bool, show: bool) -> dict[str, Any]:
+def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show: bool) -> dict[str, Any]:
     """The run's final record (DESIGN: `tune --json` and `optimize --json`), shown in words where wanted."""
     from tilewright.report.terminal import result_line
     from tilewright.scores import best, score
@@ -78,15 +78,16 @@ def final_record(outcome: Outcome, target: float, *, quiet: bool, show: bool) ->
     }
     if show:
         line(result_line(run, str(saved) if saved else None))
-        message = _message(run, target)
+        message = _message(run, min_improvement)
         if message and not quiet:
             click.echo(message, err=True)
     return record
 
 
-def _message(run: Run, target: float) -> str:
-    """The documented messages for runs that gained nothing."""
+def _message(run: Run, min_improvement: float) -> str:
+    """The documented messages for runs that gained nothing, or too little."""
     from tilewright.records import Measured, Wrong
+    from tilewright.report.words import outcome
     from tilewright.scores import gain, score
 
     first = run.attempts[0].evaluation if run.attempts else None
@@ -96,20 +97,18 @@ def _message(run: Run, target: float) -> str:
             "Mend the kernel, or make that the first task: --repair"
         )
     if run.stop_reason == "seed_failed":
-        from tilewright.report.words import outcome
-
         return f"Optimization failed correctness check: the kernel as it is can't be judged: {outcome(first)}"
     result = gain(run)
-    if result is None or run.stop_reason == "target":
+    if result is None or run.stop_reason in ("target", "interrupted"):
         return ""
-    seed, top, ratio = result
-    if top.index != seed.index and ratio > 1.0:
+    _, _, ratio = result
+    if ratio - 1 >= min_improvement:
         return ""
     tried = len(run.attempts) - 1
     right = sum(score(attempt.evaluation) is not None for attempt in run.attempts) - 1
-    unit = "measured" if isinstance(seed.evaluation, Measured) else "estimated"
+    unit = "measured" if isinstance(first, Measured) else "estimated"
     return (
-        f"Improvement below threshold: of {tried} candidates {right} were right and none was {unit} better "
-        f"than the kernel it began with. Try more settings (--tune-budget), more turns (--patience), "
-        "or see what holds it back: tilewright brief KERNEL"
+        f"Improvement below threshold: {ratio - 1:.1%} {unit}, {min_improvement:.0%} wanted; of {tried} candidates "
+        f"{right} were right. Try more settings (--tune-budget), more turns (--max-iterations, --patience), or see "
+        "what holds it back: tilewright brief KERNEL"
     )

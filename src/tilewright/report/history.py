@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tilewright import jsonform
+from tilewright.errors import StoreError
 from tilewright.records import Attempt, Candidate, Run
 from tilewright.report import words
 from tilewright.scores import best, score
@@ -25,7 +26,10 @@ class HistoryFile:
 
     def started(self, run: Run) -> None:
         path = self.path(run)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"can't make {path.parent}: {error.strerror}. Choose another: --results DIR") from error
         earlier = _run_of(path)
         if path.exists() and earlier != run.id:
             path.rename(_free(path.with_name(f"{path.stem}_{earlier or 'unknown'}.json")))

@@ -20,6 +20,7 @@ class TerminalWatcher:
         self._clock = time.monotonic()
         self._shown: tuple[int, str] | None = None
         self._best: int | None = None
+        self._so_far = ""
 
     def started(self, run: Run) -> None:
         self._say(f"[bold]tilewright[/] {escape(run.kernel_path)}  problem {escape(run.problem.name)}  run {run.id}")
@@ -30,13 +31,15 @@ class TerminalWatcher:
         if self._shown != (turn, phase):
             self._shown = (turn, phase)
             titles = {"seed": "the kernel as it is", "structure": "structure changes", "knobs": "knob search"}
-            self._say(f"[bold]{f'turn {turn}: ' if turn else ''}{titles[phase]}[/]")
+            self._say(f"[bold]{f'turn {turn}: ' if turn else ''}{titles[phase]}[/]{self._so_far}")
 
     def tried(self, run: Run, attempt: Attempt) -> None:
         holder = best(run)
         is_new_best = holder is not None and holder.index == attempt.index and attempt.index != self._best
         mark = "[green]best[/] " if is_new_best and attempt.phase != "seed" else ""
         self._best = holder.index if holder else None
+        spent = f"{len(run.attempts)} evaluated, {time.monotonic() - self._clock:.0f} s"
+        self._so_far = f"  (best so far {escape(words.outcome(holder.evaluation))}; {spent})" if holder else ""
         text = words.outcome(attempt.evaluation, attempt.error)
         what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt)}: "
         self._say(f"  #{attempt.index:<3} {escape(what)}{mark}{escape(text)}")

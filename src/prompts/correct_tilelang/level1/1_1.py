@@ -1,7 +1,6 @@
 """Problem Name: 1_Square_matrix_multiplication
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.1318, 'interval': [0.1314, 0.1323], 'candidate_ms': 0.2204, 'baseline_ms': 0.02906, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel a4494c5e3dcc38a4
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel a4494c5e3dcc38a4"""
 
 import tilelang
 import tilelang.language as T

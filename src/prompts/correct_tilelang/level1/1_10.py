@@ -1,7 +1,6 @@
 """Problem Name: 10_3D_tensor_matrix_multiplication
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.7013, 'interval': [0.6998, 0.7029], 'candidate_ms': 0.10989, 'baseline_ms': 0.07715, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel f785e1f82b526c38
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel f785e1f82b526c38"""
 
 import tilelang
 import tilelang.language as T

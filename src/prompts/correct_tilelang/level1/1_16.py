@@ -1,7 +1,6 @@
 """Problem Name: 16_Matmul_with_transposed_A
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.748, 'interval': [0.7405, 0.7521], 'candidate_ms': 0.03781, 'baseline_ms': 0.02824, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel b96cc592a2789910
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel b96cc592a2789910"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 17_Matmul_with_transposed_B
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.7249, 'interval': [0.7194, 0.7282], 'candidate_ms': 0.03944, 'baseline_ms': 0.02853, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 8335d12ed372e8a2
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 8335d12ed372e8a2"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 20_LeakyReLU
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.9889, 'interval': [0.9779, 1.0055], 'candidate_ms': 0.00579, 'baseline_ms': 0.00566, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 100, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 6f95106be9cd41bc
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 6f95106be9cd41bc"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 23_Softmax
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.5411, 'interval': [0.5381, 0.5472], 'candidate_ms': 0.01797, 'baseline_ms': 0.00974, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 50, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 28a1390ec0410d5a
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 28a1390ec0410d5a"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 24_LogSoftmax
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.0235, 'interval': [1.0117, 1.0315], 'candidate_ms': 0.00818, 'baseline_ms': 0.00838, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel fc1b4e333b4a19e8
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel fc1b4e333b4a19e8"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 25_Swish
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.3921, 'interval': [0.3776, 0.4061], 'candidate_ms': 0.02336, 'baseline_ms': 0.0093, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 100, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 480ffdc557e0593a
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 480ffdc557e0593a"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 26_GELU
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.9918, 'interval': [0.9892, 1.0052], 'candidate_ms': 0.00592, 'baseline_ms': 0.00586, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 90, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 48c7a28a96e7873d
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 48c7a28a96e7873d"""
 
 import tilelang
 import tilelang.language as T

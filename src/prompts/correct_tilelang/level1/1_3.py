@@ -1,7 +1,6 @@
 """Problem Name: 3_Batched_matrix_multiplication
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.0245, 'interval': [0.0244, 0.0247], 'candidate_ms': 0.95754, 'baseline_ms': 0.02344, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 2b197ee08ccf61a9
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 2b197ee08ccf61a9"""
 
 import tilelang
 import tilelang.language as T

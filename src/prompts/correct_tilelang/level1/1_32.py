@@ -1,7 +1,6 @@
 """Problem Name: 32_HardTanh
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.9946, 'interval': [0.989, 1.0056], 'candidate_ms': 0.00582, 'baseline_ms': 0.00576, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 100, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel c40e844d4e1f7ed2
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel c40e844d4e1f7ed2"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 36_RMSNorm
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.1959, 'interval': [0.1949, 0.1966], 'candidate_ms': 1.62118, 'baseline_ms': 0.31789, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel d0ed6e6bfddf0410
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel d0ed6e6bfddf0410"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 38_L1Norm
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.0858, 'interval': [0.0841, 0.0878], 'candidate_ms': 0.15694, 'baseline_ms': 0.01349, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 100, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 632a839231807120
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 632a839231807120"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 39_L2Norm
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.7299, 'interval': [1.7231, 1.7521], 'candidate_ms': 0.00778, 'baseline_ms': 0.01336, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 50, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel ab3b3932e9bd4cd7
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel ab3b3932e9bd4cd7"""
 
 import tilelang
 import tilelang.language as T

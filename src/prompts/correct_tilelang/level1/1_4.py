@@ -1,7 +1,6 @@
 """Problem Name: 4_Matrix_vector_multiplication
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.037, 'interval': [0.0368, 0.0372], 'candidate_ms': 0.81486, 'baseline_ms': 0.03019, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 959499bfb8983951
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 959499bfb8983951"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 40_LayerNorm
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.8565, 'interval': [1.8555, 1.858], 'candidate_ms': 4.34182, 'baseline_ms': 8.06067, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 77e94bae90ca3d3b
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 77e94bae90ca3d3b"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 42_Max_Pooling_2D
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 2.5387, 'interval': [2.5167, 2.5654], 'candidate_ms': 0.01242, 'baseline_ms': 0.03158, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 50, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel bc5d564fdeb8cb7a
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel bc5d564fdeb8cb7a"""
 
 import tilelang
 import tilelang.language as T

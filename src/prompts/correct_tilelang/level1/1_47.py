@@ -1,7 +1,6 @@
 """Problem Name: 47_Sum_reduction_over_a_dimension
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.0106, 'interval': [0.9978, 1.0173], 'candidate_ms': 0.01494, 'baseline_ms': 0.01507, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 75c845069cbe8c68
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 75c845069cbe8c68"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 48_Mean_reduction_over_a_dimension
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.9624, 'interval': [1.9502, 1.9791], 'candidate_ms': 0.0077, 'baseline_ms': 0.01514, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 60, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel ef7972749a2a0f04
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel ef7972749a2a0f04"""
 
 import math
 

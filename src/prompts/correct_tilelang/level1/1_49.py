@@ -1,7 +1,6 @@
 """Problem Name: 49_Max_reduction_over_a_dimension
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 3.3505, 'interval': [3.3443, 3.3776], 'candidate_ms': 0.00781, 'baseline_ms': 0.02608, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 76845cde9ed8669f
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 76845cde9ed8669f"""
 
 import math
 

@@ -1,7 +1,6 @@
 """Problem Name: 6_Matmul_with_large_K_dimension
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.9024, 'interval': [0.8943, 0.9092], 'candidate_ms': 0.05338, 'baseline_ms': 0.04829, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 5767b07154a4823c
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 5767b07154a4823c"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 7_Matmul_with_small_K_dimension
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.0301, 'interval': [1.0227, 1.0341], 'candidate_ms': 0.1661, 'baseline_ms': 0.17133, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 32, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 0f66dee290529f10
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 0f66dee290529f10"""
 
 import tilelang
 import tilelang.language as T

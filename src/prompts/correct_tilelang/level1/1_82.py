@@ -1,7 +1,6 @@
 """Problem Name: 82_conv_depthwise_2D_square_input_square_kernel
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 2.0182, 'interval': [1.9946, 2.0294], 'candidate_ms': 0.0176, 'baseline_ms': 0.03546, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 2aaedaef62e28e67
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 2aaedaef62e28e67"""
 
 import tilelang
 import tilelang.language as T

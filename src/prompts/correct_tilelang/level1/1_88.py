@@ -1,7 +1,6 @@
 """Problem Name: 88_MinGPTNewGelu
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 4.4717, 'interval': [4.4311, 4.5194], 'candidate_ms': 0.01074, 'baseline_ms': 0.04806, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 50, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 0ed8c6056ba9b9ee
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 0ed8c6056ba9b9ee"""
 
 import math
 

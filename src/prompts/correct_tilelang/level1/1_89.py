@@ -1,7 +1,6 @@
 """Problem Name: 89_cumsum
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.0969, 'interval': [0.096, 0.0978], 'candidate_ms': 0.29509, 'baseline_ms': 0.02861, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 889dbdb74ec14f0a
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 889dbdb74ec14f0a"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 94_MSELoss
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.0193, 'interval': [0.0192, 0.0193], 'candidate_ms': 0.93115, 'baseline_ms': 0.01794, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel a934553c5e82ef2b
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel a934553c5e82ef2b"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 96_HuberLoss
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.6409, 'interval': [1.6199, 1.6642], 'candidate_ms': 0.00931, 'baseline_ms': 0.01456, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 100, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 8c85609c10f75a95
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 8c85609c10f75a95"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 10_ConvTranspose2d_MaxPool_Hardtanh_Mean_Tanh
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.2769, 'interval': [0.2763, 0.2776], 'candidate_ms': 0.40469, 'baseline_ms': 0.11211, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 33bcd613d8d5b829
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 33bcd613d8d5b829"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 12_Gemm_Multiply_LeakyReLU
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.5568, 'interval': [1.552, 1.5673], 'candidate_ms': 0.00886, 'baseline_ms': 0.01384, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 2d56e2d4323d46e7
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 2d56e2d4323d46e7"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 61_ConvTranspose3d_ReLU_GroupNorm
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.5902, 'interval': [0.5876, 0.5917], 'candidate_ms': 0.22054, 'baseline_ms': 0.13011, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel ad1b7946e22f36aa
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel ad1b7946e22f36aa"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 63_Gemm_ReLU_Divide
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.5785, 'interval': [1.5636, 1.5876], 'candidate_ms': 0.0088, 'baseline_ms': 0.01389, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 40, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 3b04129ce0de9925
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 3b04129ce0de9925"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 76_Gemm_Add_ReLU
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.6733, 'interval': [1.6421, 1.6986], 'candidate_ms': 0.00893, 'baseline_ms': 0.01509, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 100, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel bdf0ebf01913b989
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel bdf0ebf01913b989"""
 
 import tilelang
 import tilelang.language as T

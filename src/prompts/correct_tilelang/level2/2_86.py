@@ -1,7 +1,6 @@
 """Problem Name: 86_Matmul_Divide_GELU
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.5159, 'interval': [1.4947, 1.5214], 'candidate_ms': 0.00899, 'baseline_ms': 0.0136, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 40, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel cd8072d0e6fb203b
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel cd8072d0e6fb203b"""
 
 import tilelang
 import tilelang.language as T

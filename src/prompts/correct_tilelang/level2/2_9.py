@@ -1,7 +1,6 @@
 """Problem Name: 9_Matmul_Subtract_Multiply_ReLU
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.1876, 'interval': [0.1857, 0.1889], 'candidate_ms': 0.21315, 'baseline_ms': 0.0401, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 407bfe4b28a1f780
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 407bfe4b28a1f780"""
 
 import tilelang
 import tilelang.language as T

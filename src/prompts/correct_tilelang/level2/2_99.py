@@ -1,7 +1,6 @@
 """Problem Name: 99_Matmul_GELU_Softmax
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 0.9525, 'interval': [0.9417, 0.9594], 'candidate_ms': 0.04822, 'baseline_ms': 0.0457, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 30, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel b58a0a2bdaf9ba59
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel b58a0a2bdaf9ba59"""
 
 import tilelang
 import tilelang.language as T

@@ -1,7 +1,6 @@
 """Problem Name: 1_MLP
 Evaluation Result: compiled=True correctness=True runtime_stats={'speedup_ratio': 1.5045, 'interval': [1.4922, 1.5138], 'candidate_ms': 0.01418, 'baseline_ms': 0.02128, 'baseline': 'PyTorch eager', 'precision': 'fp16', 'gpu': 'NVIDIA H200', 'pairs': 60, 'trust': 'B'}
-Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 9f89ee09bc87752d
-"""
+Measured By: tilewright 0.1.0 on 2026-11-22 (cuda 13.0, driver 580.159.04, python 3.12.3, tilelang 0.1.15, torch 2.11.0+cu130); kernel 9f89ee09bc87752d"""
 
 import tilelang
 import tilelang.language as T
