@@ -11,7 +11,7 @@ try:
     from tilewright.config import OptimizationConfig
     from tilewright.guidelines import create_optimization_guidelines
 except ModuleNotFoundError as error:
-    print(f"{error.name} is missing. Run: {sys.executable} -m pip install -e '.[kernels]'", file=sys.stderr)
+    print(f"{error.name} is missing. Run: make setup, then .venv/bin/python {sys.argv[0]} ...", file=sys.stderr)
     sys.exit(2)
 
 __all__ = ["OptimizationConfig", "PerformanceAnalyzer", "create_optimization_guidelines", "main"]

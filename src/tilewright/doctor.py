@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from tilewright import __version__
@@ -35,8 +36,13 @@ def examine() -> Iterator[Item]:
     yield _package("dspy", "turns with a language model", "pip install 'tilewright[llm]'")
     yield Item("GPU", has_gpu, gpu, "" if has_gpu else "none needed: kernels are checked on the CPU, times estimated")
     yield _results()
-    evaluator = "local: kernels are measured here" if has_gpu else "offline: kernels are checked, times are estimates"
-    yield Item("evaluator", True, evaluator)
+    ready = all(find_spec(package) for package in ("torch", "tilelang"))
+    if not ready:
+        yield Item("evaluator", False, "none yet: torch and tilelang are missing", "make setup")
+    elif has_gpu:
+        yield Item("evaluator", True, "local: kernels are measured here")
+    else:
+        yield Item("evaluator", True, "offline: kernels are checked, times are estimates")
 
 
 def _package(name: str, use: str, fix: str) -> Item:

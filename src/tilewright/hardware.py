@@ -7,6 +7,7 @@ import functools
 import importlib.resources
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tilewright.errors import ConfigError
@@ -73,7 +74,7 @@ class Gpu:
 def load_gpu(name: str) -> Gpu:
     """The GPU of a short name or alias, upper or lower case; `ConfigError` names the known ones."""
     wanted = _folded(name)
-    for gpu in all_gpus():
+    for gpu in (*all_gpus(), *_ADDED.values()):
         if wanted in {_folded(gpu.name), *map(_folded, gpu.aliases)}:
             return gpu
     known = [gpu.name for gpu in all_gpus()]
@@ -93,6 +94,57 @@ def gpu_for_device_name(device_name: str) -> Gpu | None:
     Exact names only: an "H100 PCIe" or "H100 NVL" has other clocks, memory and multiprocessors than the H100 here."""
     wanted = _folded(device_name)
     return next((gpu for gpu in all_gpus() if wanted in map(_folded, gpu.device_names)), None)
+
+
+def add_gpu(gpu: Gpu) -> None:
+    """Make a GPU that isn't in the table known to this process, under its name."""
+    _ADDED[_folded(gpu.name)] = gpu
+
+
+def gpu_from_device(name: str, properties: Mapping[str, float]) -> Gpu:
+    """A GPU that isn't in the table, from what its driver says (`worker.gpu.properties`).
+
+    Limits are the device's own. Rates are derived: the memory's from its clock and bus width, the others from
+    the multiprocessors' clock and the operations per clock of their compute capability. `ConfigError` below 7.5.
+    """
+    major, minor = int(properties["major"]), int(properties["minor"])
+    known = [row for row in _PER_CAPABILITY if row[0] <= (major, minor)]
+    if not known:
+        raise ConfigError(f"{name} has compute capability {major}.{minor}; kernels are compiled for 7.5 and newer")
+    _, blocks, fp32_per_clock, tensor_per_clock = known[-1]
+    sms, clock = int(properties["sms"]), properties["clock_hz"]
+    return Gpu(
+        name=name,
+        vendor="NVIDIA",
+        arch=f"sm_{major}{minor}" + ("a" if major >= 9 else ""),
+        sms=sms,
+        shared_bytes_per_block=int(properties["shared_bytes_per_block"]),
+        shared_bytes_per_sm=int(properties["shared_bytes_per_sm"]),
+        registers_per_sm=int(properties["registers_per_sm"]),
+        max_threads_per_sm=int(properties["max_threads_per_sm"]),
+        max_blocks_per_sm=blocks,
+        l2_bytes=int(properties["l2_bytes"]),
+        memory_bytes_per_s=2 * properties["memory_clock_hz"] * properties["memory_bus_bits"] / 8,
+        tensor_flops=2 * tensor_per_clock * sms * clock,
+        fp32_flops=2 * fp32_per_clock * sms * clock,
+        device_names=(name,),
+    )
+
+
+_ADDED: dict[str, Gpu] = {}
+
+# Compute capability from which on it holds: resident blocks per multiprocessor (CUDA C++ Programming Guide, technical
+# specifications), and multiply-adds per clock and multiprocessor in fp32 and, dense, on the tensor cores in fp16 with
+# fp32 accumulation (the architectures' white papers; for 8.6 and later consumer parts the rate of those parts).
+_PER_CAPABILITY = (
+    ((7, 5), 16, 64, 512),
+    ((8, 0), 32, 64, 1024),
+    ((8, 6), 16, 128, 256),
+    ((8, 9), 24, 128, 512),
+    ((9, 0), 32, 128, 2048),
+    ((10, 0), 32, 128, 4096),
+    ((12, 0), 24, 128, 512),
+)
 
 
 @functools.cache

@@ -22,9 +22,10 @@ from tilewright.evaluators.offline import OfflineEvaluator
 from tilewright.gates.compile import CompileGate
 from tilewright.gates.semantic import SemanticGate
 from tilewright.gates.static import StaticGate
-from tilewright.hardware import gpu_for_device_name, load_gpu
+from tilewright.hardware import Gpu, add_gpu, all_gpus, gpu_for_device_name, gpu_from_device, load_gpu
 from tilewright.kernelfile import KernelFile, load_kernel
 from tilewright.problems import problem_for, read_task, task_workloads
+from tilewright.proposers.rewrites import RewriteProposer
 from tilewright.proposers.tuner import KnobTuner
 from tilewright.protocols import Evaluator, Gate, Proposer, Watcher
 from tilewright.records import Attempt, Candidate, Problem, Run
@@ -168,9 +169,21 @@ def workers(target: Target) -> Iterator[WorkerHost]:
         host.close()
 
 
+def gpu_of(target: Target, host: WorkerHost) -> Gpu:
+    """The target's GPU: from the table, or, for one that isn't there, from the device itself."""
+    if target.evaluator == "local" and not _listed(target.gpu):
+        answer = host.call("describe", {}, 60.0).result()
+        add_gpu(gpu_from_device(target.gpu, answer["properties"]))
+    return load_gpu(target.gpu)
+
+
+def _listed(name: str) -> bool:
+    return any(gpu.name == name for gpu in all_gpus())
+
+
 def gates_for(target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGET_S) -> Sequence[Gate]:
     """Static rules and the compiler; execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
-    cheap: list[Gate] = [StaticGate(), CompileGate(host, target.gpu)]
+    cheap: list[Gate] = [StaticGate(), CompileGate(host, gpu_of(target, host))]
     if target.evaluator == "local":
         return cheap
     return [*cheap, SemanticGate(host, budget_s)]
@@ -179,8 +192,7 @@ def gates_for(target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGE
 def evaluator_for(target: Target, host: WorkerHost) -> Evaluator:
     if target.evaluator == "local":
         return LocalEvaluator(host)
-    gpu = load_gpu(target.gpu)
-
+    gpu = gpu_of(target, host)
     return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu))
 
 
@@ -188,9 +200,7 @@ def analyzer() -> PerformanceAnalyzer:
     return PerformanceAnalyzer()
 
 
-def structure_proposers(settings: Settings) -> Sequence[Proposer]:
-    from tilewright.proposers.rewrites import RewriteProposer
-
+def structure_proposers() -> Sequence[Proposer]:
     return [RewriteProposer()]
 
 
@@ -204,13 +214,13 @@ def _work(
     watcher: Watcher | None,
 ) -> Outcome:
     watchers = _Watchers([HistoryFile(settings.results / "multiturn_logs"), *([watcher] if watcher else [])])
-    gpu = load_gpu(target.gpu)
     with workers(target) as host:
+        gpu = gpu_of(target, host)
         parts = Parts(
             gates=gates_for(target, host),
             evaluator=evaluator_for(target, host),
             analyze=analyzer().analyze,
-            structure_proposers=structure_proposers(settings) if settings.candidates else (),
+            structure_proposers=structure_proposers() if settings.candidates else (),
             tuner=KnobTuner(gpu, settings.tune_budget * settings.max_iterations) if settings.tune_budget else None,
             memory=store,
             watcher=watchers,

@@ -1,7 +1,13 @@
 import pytest
 
 from tilewright.errors import ConfigError
-from tilewright.hardware import all_gpus, gpu_for_device_name, load_gpu
+from tilewright.hardware import (
+    add_gpu,
+    all_gpus,
+    gpu_for_device_name,
+    gpu_from_device,
+    load_gpu,
+)
 
 
 def test_the_gpus_that_the_command_line_offers_are_known():
@@ -52,3 +58,38 @@ def test_limits_of_every_gpu_fit_together():
         assert gpu.fp32_flops < gpu.tensor_flops
         assert gpu.memory_bytes_per_s > (gpu.measured_copy_bytes_per_s or 0)
         assert gpu.has_async_copies == (gpu.name != "T4")
+
+
+H100_PROPERTIES = {
+    "major": 9,
+    "minor": 0,
+    "sms": 132,
+    "shared_bytes_per_block": 232448,
+    "shared_bytes_per_sm": 233472,
+    "registers_per_sm": 65536,
+    "max_threads_per_sm": 2048,
+    "l2_bytes": 52428800,
+    "clock_hz": 1.83e9,
+    "memory_clock_hz": 2.619e9,
+    "memory_bus_bits": 5120,
+}
+
+
+def test_a_device_that_is_not_in_the_table_is_read_from_its_driver() -> None:
+    """The numbers of an H100, whose rates are known, come out as its data sheet has them."""
+    gpu, listed = gpu_from_device("NVIDIA Unlisted", H100_PROPERTIES), load_gpu("H100")
+    assert gpu.arch == listed.arch and gpu.max_blocks_per_sm == listed.max_blocks_per_sm
+    assert gpu.memory_bytes_per_s == pytest.approx(listed.memory_bytes_per_s, rel=0.02)
+    assert gpu.tensor_flops == pytest.approx(listed.tensor_flops, rel=0.02)
+    assert gpu.fp32_flops == pytest.approx(listed.fp32_flops, rel=0.1)
+    assert not gpu.calibrated
+
+
+def test_an_added_device_is_found_by_its_name() -> None:
+    add_gpu(gpu_from_device("NVIDIA Added", H100_PROPERTIES))
+    assert load_gpu("nvidia added").sms == 132
+
+
+def test_a_device_too_old_for_tilelang_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"compute capability 6.1"):
+        gpu_from_device("NVIDIA Old", {**H100_PROPERTIES, "major": 6, "minor": 1})

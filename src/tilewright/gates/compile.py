@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 from tilewright import jsonform
-from tilewright.hardware import MAX_THREADS_PER_BLOCK, Gpu, load_gpu
+from tilewright.hardware import MAX_THREADS_PER_BLOCK, Gpu
 from tilewright.protocols import Failure, Verdict
 from tilewright.records import (
     Candidate,
@@ -40,17 +40,17 @@ class Host(Protocol):
 class CompileGate:
     """`deadline_s` is what one candidate's compilations may take together."""
 
-    def __init__(self, host: Host, gpu: str, deadline_s: float = 120.0, name: str = "compile") -> None:
+    def __init__(self, host: Host, gpu: Gpu, deadline_s: float = 120.0, name: str = "compile") -> None:
         self.name = name
         self._host = host
-        self._gpu = load_gpu(gpu)
+        self._gpu = gpu
         self._deadline_s = deadline_s
 
     def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
         payload = {
             "candidate": jsonform.to_plain(candidate),
             "problem": jsonform.to_plain(problem),
-            "gpu": self._gpu.name,
+            "gpu": jsonform.to_plain(self._gpu),
         }
         answer = self._host.call("inspect", payload, self._deadline_s).result()
         found = jsonform.from_plain(Evidence, answer["evidence"])

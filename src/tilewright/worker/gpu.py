@@ -46,6 +46,28 @@ def architecture() -> str:
     return f"sm_{major}{minor}" + ("a" if major >= 9 else "")
 
 
+def properties() -> dict[str, float]:
+    """What the driver says of the device, for `hardware.gpu_from_device`; {} without a CUDA device."""
+    if not torch.cuda.is_available():
+        return {}
+    device = torch.cuda.get_device_properties(0)
+    clocks = [float(value) for value in _query("clocks.max.sm,clocks.max.mem").split(",") if value.strip().isdigit()]
+    sm_mhz, memory_mhz = clocks if len(clocks) == 2 else (0.0, 0.0)
+    return {
+        "major": device.major,
+        "minor": device.minor,
+        "sms": device.multi_processor_count,
+        "shared_bytes_per_block": device.shared_memory_per_block_optin,
+        "shared_bytes_per_sm": device.shared_memory_per_multiprocessor,
+        "registers_per_sm": device.regs_per_multiprocessor,
+        "max_threads_per_sm": device.max_threads_per_multi_processor,
+        "l2_bytes": device.L2_cache_size,
+        "clock_hz": 1e3 * getattr(device, "clock_rate", 0) or 1e6 * sm_mhz,
+        "memory_clock_hz": 1e3 * getattr(device, "memory_clock_rate", 0) or 1e6 * memory_mhz,
+        "memory_bus_bits": getattr(device, "memory_bus_width", 0),
+    }
+
+
 def versions() -> tuple[tuple[str, str], ...]:
     found = {
         "torch": str(torch.__version__),

@@ -81,6 +81,7 @@ class Host:
             "arch": gpu.architecture(),
             "cuda": bool(device),
             "versions": dict(gpu.versions()),
+            "properties": gpu.properties(),
             "jobs": self.jobs,
             "isolation": sandbox.RUNG,
         }

@@ -135,14 +135,16 @@ class _Runner:
         return {"calls": described}
 
     def _do_inspect(self, request: Header, descriptors: list[int]) -> Header:
-        from tilewright import jsonform
+        from tilewright import hardware, jsonform
         from tilewright.records import Candidate, Problem
         from tilewright.toolchain import facts
 
         torch.set_num_threads(request["threads"])
         candidate = jsonform.from_plain(Candidate, request["candidate"])
         problem = jsonform.from_plain(Problem, request["problem"])
-        evidence, failure = facts.gather(candidate, problem, request["gpu"], request["deadline_s"])
+        gpu = jsonform.from_plain(hardware.Gpu, request["gpu"])
+        hardware.add_gpu(gpu)
+        evidence, failure = facts.gather(candidate, problem, gpu.name, request["deadline_s"])
         return {"evidence": jsonform.to_plain(evidence), "failure": jsonform.to_plain(failure)}
 
     def _candidate(self) -> contextlib.AbstractContextManager[Any]:

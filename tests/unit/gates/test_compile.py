@@ -8,6 +8,7 @@ import pytest
 
 from tilewright import jsonform
 from tilewright.gates.compile import CompileGate
+from tilewright.hardware import load_gpu
 from tilewright.protocols import Gate
 from tilewright.records import Candidate, CompileFailed, Evidence, Execution, Facts, KernelFacts, Problem, Rejected
 
@@ -25,7 +26,7 @@ class Answering:
     failure: Any = None
 
     def call(self, op: str, payload: dict[str, Any], deadline_s: float) -> Future[dict[str, Any]]:
-        assert op == "inspect" and payload["gpu"] == "H100"
+        assert op == "inspect" and payload["gpu"]["name"] == "H100"
         answer: Future[dict[str, Any]] = Future()
         answer.set_result({"evidence": jsonform.to_plain(self.evidence), "failure": jsonform.to_plain(self.failure)})
         return answer
@@ -33,12 +34,12 @@ class Answering:
 
 def verdict(kernel: KernelFacts, evidence: Evidence | None = None, failure: Any = None) -> Any:
     found = Evidence(facts=(Facts("H100", "default", (kernel,)),))
-    gate = CompileGate(Answering(found, failure), "H100")
+    gate = CompileGate(Answering(found, failure), load_gpu("H100"))
     return gate.check(Candidate("kernel"), Problem("p", "reference"), evidence or Evidence())
 
 
 def test_it_is_a_gate():
-    assert isinstance(CompileGate(Answering(Evidence()), "H100"), Gate)
+    assert isinstance(CompileGate(Answering(Evidence()), load_gpu("H100")), Gate)
 
 
 def test_a_kernel_that_fits_passes_with_its_facts_and_what_was_known_before():
@@ -75,7 +76,9 @@ def test_more_registers_than_there_are_is_rejected():
 def test_two_workloads_with_the_same_fault_give_one_reason():
     bad = dataclasses.replace(FITTING, shared_bytes=300000)
     found = Evidence(facts=(Facts("H100", "a", (bad,)), Facts("H100", "b", (bad,))))
-    failure = CompileGate(Answering(found), "H100").check(Candidate("k"), Problem("p", "r"), Evidence()).failure
+    failure = (
+        CompileGate(Answering(found), load_gpu("H100")).check(Candidate("k"), Problem("p", "r"), Evidence()).failure
+    )
     assert isinstance(failure, Rejected) and len(failure.reasons) == 1
 
 

@@ -243,7 +243,7 @@ def test_nothing_is_left_when_the_main_process_is_killed(tmp_path: Path) -> None
     _wait_until(lambda: not list(tmp_path.glob("tilewright-*")))
 
 
-def _wait_until(is_so: Callable[[], bool], seconds: float = 30) -> None:
+def _wait_until(is_so: Callable[[], bool], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end
