@@ -12,7 +12,7 @@ setup-dev:
 
 demo: setup
 	$$(tools/setup --python) run_multiturn_optimization.py --kernel level2/2_10.py --model none \
-	    --max-iterations 2 --tune-budget 8 --max-wall 150
+	    --max-iterations 2 --tune-budget 8 --max-wall 150 --fail-on rejected
 
 test: setup-dev
 	$$(tools/setup --python) -m pytest -q
