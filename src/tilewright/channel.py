@@ -112,7 +112,7 @@ class WorkerHost:
             stderr=log,
             text=True,
             encoding="utf-8",
-            env=_environment(),
+            env={**_environment(), "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor")},
             cwd=scratch,
             start_new_session=os.name == "posix",  # Ctrl-C is for the main process, which then closes this one
         )

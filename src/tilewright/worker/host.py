@@ -15,7 +15,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,6 +37,8 @@ _EVIDENCE_BYTES = 8 << 20
 class Host:
     bench: Bench
     jobs: int
+    ending: threading.Event = field(default_factory=threading.Event)
+    """Set when nobody waits for answers any more."""
 
     def serve(self, requests: TextIO, replies: TextIO) -> None:
         """Answer until the input ends."""
@@ -52,6 +54,7 @@ class Host:
             for line in requests:
                 pool.submit(self._answer, json.loads(line), reply)
         finally:
+            self.ending.set()
             # Closing the nursery ends the runners, so that threads which wait for them come to an end.
             pool.shutdown(wait=False, cancel_futures=True)
             self.bench.nursery.close()
@@ -64,6 +67,8 @@ class Host:
             with torch.no_grad():  # belongs to the thread
                 reply({"id": number, "answer": operation(request["payload"], request["deadline_s"])})
         except TilewrightError as error:
+            if self.ending.is_set():
+                return
             if not self.bench.nursery.alive():
                 # Nothing can be run without a zygote. Whoever waits learns it from our end, and starts another host.
                 sys.stderr.write(f"{error}\n")
@@ -71,6 +76,8 @@ class Host:
                 os._exit(1)
             reply({"id": number, "error": f"{type(error).__name__}: {error}"})
         except Exception:  # the border of the process: a bug in here must reach whoever asked, not end the host
+            if self.ending.is_set():
+                return
             reply({"id": number, "error": traceback.format_exc(limit=-6)})
 
     def _do_describe(self, payload: Answer, deadline_s: float) -> Answer:
