@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tilewright.store import Store
 
-KERNEL = "level1/1_20.py"
-BUDGET = 24
+KERNEL = "level2/2_12.py"
+BUDGET = 60
 
 
 def main(out: Path, kills: int) -> int:
@@ -46,7 +46,7 @@ def main(out: Path, kills: int) -> int:
                 "stored": len(stored),
                 "kept": stored[: len(known)] == known,
                 "twice": len(stored) - len(set(stored)),
-                "left_processes": left_over(),
+                "left": left_over(folder),
                 "stop_reason": reason,
             }
         )
@@ -56,14 +56,15 @@ def main(out: Path, kills: int) -> int:
             break
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    good = all(row["kept"] and not row["twice"] and not row["left_processes"] for row in rows)
+    good = all(row["kept"] and not row["twice"] and not row["left"] for row in rows)
     return 0 if good and rows[-1]["exit"] == 0 else 1
 
 
 def start(folder: Path, first: bool) -> subprocess.Popen[bytes]:
     run = ["tune", KERNEL, "--budget", str(BUDGET), "--evaluator", "offline"] if first else ["resume", "last"]
     command = [sys.executable, "-m", "tilewright", *run, "--results", str(folder), "--no-save", "--quiet"]
-    return subprocess.Popen(command)
+    (folder / "tmp").mkdir(exist_ok=True)
+    return subprocess.Popen(command, env={**os.environ, "TMPDIR": str(folder / "tmp")})
 
 
 def attempts(folder: Path) -> tuple[list[str], str]:
@@ -78,10 +79,17 @@ def attempts(folder: Path) -> tuple[list[str], str]:
     return [attempt.candidate.id for attempt in run.attempts], run.stop_reason
 
 
-def left_over() -> int:
-    """Worker processes of tilewright that are still there."""
-    found = subprocess.run(["pgrep", "-fc", "tilewright.worker"], capture_output=True, text=True)
-    return int(found.stdout.strip() or 0)
+def left_over(folder: Path) -> list[str]:
+    """Processes that work in the run's temporary folder, and what lies there."""
+    found = [str(path.name) for path in (folder / "tmp").iterdir()]
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                if str(folder).encode() in (process / "environ").read_bytes():
+                    found.append(f"process {process.name}")
+            except OSError:  # it ended just now
+                continue
+    return found
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 import traceback
@@ -147,6 +148,7 @@ def serve(device: str, jobs: int, scratch: Path) -> None:
     bench = Bench(Nursery(scratch), device, scratch)
     Host(bench, jobs).serve(requests, replies)
     sandbox.sweep()
+    shutil.rmtree(scratch, ignore_errors=True)  # a thread may have made a folder there after it was removed
     os._exit(0)  # threads that wait for a driver must not keep the process
 
 
