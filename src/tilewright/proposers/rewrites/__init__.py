@@ -28,7 +28,7 @@ from tilewright.proposers.rewrites import (
     tiled_matmul,
     whole_tile_store,
 )
-from tilewright.proposers.rewrites.kernels import Rewritten
+from tilewright.proposers.rewrites.reading.kernels import Rewritten
 from tilewright.records import Brief, Candidate, Finding
 
 _MOST_STEPS = 12

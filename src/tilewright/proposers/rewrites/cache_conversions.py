@@ -12,8 +12,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.forward import Network, after_init, at_end_of_init, every_call, find_networks
-from tilewright.proposers.rewrites.kernels import Rewritten, without_loss
+from tilewright.proposers.rewrites.reading.forward import (
+    Network,
+    after_init,
+    at_end_of_init,
+    every_call,
+    find_networks,
+)
+from tilewright.proposers.rewrites.reading.kernels import Rewritten, without_loss
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("weights-prepared-in-forward", "dtype-round-trips", "launch-bound")

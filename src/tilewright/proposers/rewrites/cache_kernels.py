@@ -13,9 +13,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.expressions import call_name
-from tilewright.proposers.rewrites.forward import at_end_of_init, builders, every_call, find_networks
-from tilewright.proposers.rewrites.kernels import Rewritten, without_loss
+from tilewright.proposers.rewrites.reading.expressions import call_name
+from tilewright.proposers.rewrites.reading.forward import at_end_of_init, builders, every_call, find_networks
+from tilewright.proposers.rewrites.reading.kernels import Rewritten, without_loss
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("kernel-built-in-forward", "launch-bound")

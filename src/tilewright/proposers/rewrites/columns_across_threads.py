@@ -14,12 +14,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.contiguity import neighbours
-from tilewright.proposers.rewrites.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.kernels import Rewritten, find_kernels
-from tilewright.proposers.rewrites.points import Loop, reduction
-from tilewright.proposers.rewrites.threads import points_of_threads
-from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.reading.contiguity import neighbours
+from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
+from tilewright.proposers.rewrites.reading.points import Loop, reduction
+from tilewright.proposers.rewrites.reading.threads import points_of_threads
+from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
+from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
 
 ANSWERS = ("uncoalesced-access", "serial-reduction", "scalar-loads", "few-threads", "too-few-blocks")
 _KNOBS = {"block_M": 64, "block_N": 32, "threads": 256}

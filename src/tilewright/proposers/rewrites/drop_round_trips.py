@@ -12,9 +12,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.expressions import text
-from tilewright.proposers.rewrites.forward import find_networks
-from tilewright.proposers.rewrites.kernels import Rewritten, without_loss
+from tilewright.proposers.rewrites.reading.expressions import text
+from tilewright.proposers.rewrites.reading.forward import find_networks
+from tilewright.proposers.rewrites.reading.kernels import Rewritten, without_loss
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("dtype-round-trips", "weights-prepared-in-forward", "launch-bound")

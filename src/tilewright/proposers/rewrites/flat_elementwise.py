@@ -13,12 +13,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.contiguity import neighbours
-from tilewright.proposers.rewrites.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.kernels import Rewritten, find_kernels
-from tilewright.proposers.rewrites.points import Loop, Store, inside
-from tilewright.proposers.rewrites.threads import points_of_threads
-from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.reading.contiguity import neighbours
+from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
+from tilewright.proposers.rewrites.reading.points import Loop, Store, inside
+from tilewright.proposers.rewrites.reading.threads import points_of_threads
+from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
+from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
 
 ANSWERS = ("scalar-loads", "uncoalesced-access", "little-work-per-thread", "few-threads", "low-occupancy")
 _KNOBS = {"block_N": 2048, "threads": 256}

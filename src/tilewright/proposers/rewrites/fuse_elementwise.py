@@ -15,7 +15,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.calls import (
+from tilewright.proposers.rewrites.reading.calls import (
     Launched,
     arguments_of,
     built_kernels,
@@ -23,7 +23,7 @@ from tilewright.proposers.rewrites.calls import (
     launches,
     without_kernel,
 )
-from tilewright.proposers.rewrites.expressions import (
+from tilewright.proposers.rewrites.reading.expressions import (
     call_name,
     name,
     names,
@@ -33,11 +33,18 @@ from tilewright.proposers.rewrites.expressions import (
     text,
     uncast,
 )
-from tilewright.proposers.rewrites.factories import with_parameters, without_factory
-from tilewright.proposers.rewrites.forward import Network, find_networks
-from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, find_kernels, indices, literal, without_loss
-from tilewright.proposers.rewrites.points import Let, Store
-from tilewright.proposers.rewrites.threads import points_of_threads
+from tilewright.proposers.rewrites.reading.forward import Network, find_networks
+from tilewright.proposers.rewrites.reading.kernels import (
+    Kernel,
+    Rewritten,
+    find_kernels,
+    indices,
+    literal,
+    without_loss,
+)
+from tilewright.proposers.rewrites.reading.points import Let, Store
+from tilewright.proposers.rewrites.reading.threads import points_of_threads
+from tilewright.proposers.rewrites.writing.factories import with_parameters, without_factory
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("unfused-kernels", "unfused-epilogue", "launch-bound", "extra-passes")

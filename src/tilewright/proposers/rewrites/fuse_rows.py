@@ -18,19 +18,25 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tilewright.proposers.rewrites.calls import (
+from tilewright.proposers.rewrites.reading.calls import (
     Launched,
     arguments_of,
     built_kernels,
     launches,
     without_construction,
 )
-from tilewright.proposers.rewrites.contiguity import neighbours
-from tilewright.proposers.rewrites.expressions import name, names, replaced, substituted, text
-from tilewright.proposers.rewrites.factories import free_knobs, with_launch, without_factory
-from tilewright.proposers.rewrites.forward import Network, find_networks
-from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, Tensor, find_kernels, indices, without_loss
-from tilewright.proposers.rewrites.points import (
+from tilewright.proposers.rewrites.reading.contiguity import neighbours
+from tilewright.proposers.rewrites.reading.expressions import name, names, replaced, substituted, text
+from tilewright.proposers.rewrites.reading.forward import Network, find_networks
+from tilewright.proposers.rewrites.reading.kernels import (
+    Kernel,
+    Rewritten,
+    Tensor,
+    find_kernels,
+    indices,
+    without_loss,
+)
+from tilewright.proposers.rewrites.reading.points import (
     Axis,
     Let,
     Loop,
@@ -43,8 +49,9 @@ from tilewright.proposers.rewrites.points import (
     renamed,
     used_in,
 )
-from tilewright.proposers.rewrites.rows import points_of
-from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.reading.rows import points_of
+from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch, without_factory
+from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("unfused-kernels", "extra-passes", "launch-bound")

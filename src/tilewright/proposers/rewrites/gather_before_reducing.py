@@ -13,12 +13,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.contiguity import neighbours
-from tilewright.proposers.rewrites.expressions import call_name
-from tilewright.proposers.rewrites.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, find_kernels
-from tilewright.proposers.rewrites.tiles import points_of_tiles
-from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.reading.contiguity import neighbours
+from tilewright.proposers.rewrites.reading.expressions import call_name
+from tilewright.proposers.rewrites.reading.kernels import Kernel, Rewritten, find_kernels
+from tilewright.proposers.rewrites.reading.tiles import points_of_tiles
+from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
+from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
 
 ANSWERS = ("serial-reduction", "low-occupancy", "few-threads")
 _KNOBS = {"block_M": 1, "block_N": 2048, "threads": 256}

@@ -14,9 +14,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.expressions import call_name, text
-from tilewright.proposers.rewrites.kernels import Rewritten, without_loss
-from tilewright.proposers.rewrites.matmuls import Matmul, find_matmuls, settings
+from tilewright.proposers.rewrites.reading.expressions import call_name, text
+from tilewright.proposers.rewrites.reading.kernels import Rewritten, without_loss
+from tilewright.proposers.rewrites.reading.matmuls import Matmul, find_matmuls, settings
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("small-matmul-tile", "no-pipelining", "no-shared-reuse", "few-threads")

@@ -12,12 +12,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tilewright.proposers.rewrites.expressions import names
-from tilewright.proposers.rewrites.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.kernels import Rewritten, find_kernels
-from tilewright.proposers.rewrites.points import Atomic, Loop, inside
-from tilewright.proposers.rewrites.threads import points_of_threads
-from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.reading.expressions import names
+from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
+from tilewright.proposers.rewrites.reading.points import Atomic, Loop, inside
+from tilewright.proposers.rewrites.reading.threads import points_of_threads
+from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
+from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
 
 ANSWERS = ("atomic-per-element", "scalar-loads")
 _KNOBS = {"block_N": 1024, "tiles_per_block": 4, "threads": 256}

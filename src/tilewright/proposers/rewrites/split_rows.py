@@ -16,11 +16,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.contiguity import neighbours
-from tilewright.proposers.rewrites.expressions import name, names, parse, text
-from tilewright.proposers.rewrites.factories import wrapped
-from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, find_kernels, without_loss
-from tilewright.proposers.rewrites.points import (
+from tilewright.proposers.rewrites.reading.contiguity import neighbours
+from tilewright.proposers.rewrites.reading.expressions import name, names, parse, text
+from tilewright.proposers.rewrites.reading.kernels import Kernel, Rewritten, find_kernels, without_loss
+from tilewright.proposers.rewrites.reading.points import (
     Axis,
     Loop,
     Points,
@@ -33,8 +32,9 @@ from tilewright.proposers.rewrites.points import (
     stores_only,
     used_in,
 )
-from tilewright.proposers.rewrites.rows import points_of
-from tilewright.proposers.rewrites.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.reading.rows import points_of
+from tilewright.proposers.rewrites.writing.factories import wrapped
+from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("too-few-blocks", "tail-wave")

@@ -17,7 +17,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.expressions import (
+from tilewright.proposers.rewrites.reading.expressions import (
     names,
     parse,
     replaced,
@@ -26,10 +26,20 @@ from tilewright.proposers.rewrites.expressions import (
     text,
     uncast,
 )
-from tilewright.proposers.rewrites.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, find_kernels, indices, literal
-from tilewright.proposers.rewrites.points import Axis, Let, Loop, Points, Set, Step, Store, is_neutral, reduction
-from tilewright.proposers.rewrites.threads import points_of_threads
+from tilewright.proposers.rewrites.reading.kernels import Kernel, Rewritten, find_kernels, indices, literal
+from tilewright.proposers.rewrites.reading.points import (
+    Axis,
+    Let,
+    Loop,
+    Points,
+    Set,
+    Step,
+    Store,
+    is_neutral,
+    reduction,
+)
+from tilewright.proposers.rewrites.reading.threads import points_of_threads
+from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
 
 ANSWERS = (
     "matmul-without-tensor-cores",

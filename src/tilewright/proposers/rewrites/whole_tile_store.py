@@ -14,9 +14,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from tilewright.proposers.rewrites.expressions import call_name, names, parse, polynomial, replaced, text, uncast
-from tilewright.proposers.rewrites.kernels import Kernel, Rewritten, indices, without_loss
-from tilewright.proposers.rewrites.matmuls import Matmul, find_matmuls
+from tilewright.proposers.rewrites.reading.expressions import (
+    call_name,
+    names,
+    parse,
+    polynomial,
+    replaced,
+    text,
+    uncast,
+)
+from tilewright.proposers.rewrites.reading.kernels import Kernel, Rewritten, indices, without_loss
+from tilewright.proposers.rewrites.reading.matmuls import Matmul, find_matmuls
 from tilewright.source.splice import Edit, Positions
 
 ANSWERS = ("uncoalesced-access", "scalar-loads")

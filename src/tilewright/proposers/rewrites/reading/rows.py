@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tilewright.proposers.rewrites.kernels import Kernel
-from tilewright.proposers.rewrites.points import Points
-from tilewright.proposers.rewrites.threads import points_of_blocks, points_of_threads
-from tilewright.proposers.rewrites.tiles import points_of_tiles
+from tilewright.proposers.rewrites.reading.kernels import Kernel
+from tilewright.proposers.rewrites.reading.points import Points
+from tilewright.proposers.rewrites.reading.threads import points_of_blocks, points_of_threads
+from tilewright.proposers.rewrites.reading.tiles import points_of_tiles
 
 
 def points_of(kernel: Kernel) -> Points | None:

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.expressions import call_name
-from tilewright.proposers.rewrites.kernels import Buffer, Kernel, find_kernels
+from tilewright.proposers.rewrites.reading.expressions import call_name
+from tilewright.proposers.rewrites.reading.kernels import Buffer, Kernel, find_kernels
 from tilewright.source.literals import Module, Origin
 from tilewright.source.splice import Edit, Positions
 

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from typing import Literal
 
-from tilewright.proposers.rewrites.expressions import coefficient, names_in, polynomial
-from tilewright.proposers.rewrites.kernels import indices
-from tilewright.proposers.rewrites.points import Axis, Loop, Points, Step, expressions_of, inside
+from tilewright.proposers.rewrites.reading.expressions import coefficient, names_in, polynomial
+from tilewright.proposers.rewrites.reading.kernels import indices
+from tilewright.proposers.rewrites.reading.points import Axis, Loop, Points, Step, expressions_of, inside
 
 Direction = Literal["rows", "columns"]
 """Whether neighbours in memory are neighbours in a loop (a block goes along rows) or are points of their own."""

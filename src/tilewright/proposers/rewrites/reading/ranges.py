@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tilewright.proposers.rewrites.expressions import (
+from tilewright.proposers.rewrites.reading.expressions import (
     ONE,
     Polynomial,
     call_name,
@@ -17,7 +17,7 @@ from tilewright.proposers.rewrites.expressions import (
     text,
     times,
 )
-from tilewright.proposers.rewrites.points import Axis, Step, changed, expressions_of, inside, used_in
+from tilewright.proposers.rewrites.reading.points import Axis, Step, changed, expressions_of, inside, used_in
 
 
 def reach(extent: ast.expr, share: Polynomial, sizes: dict[str, ast.expr]) -> ast.expr | None:

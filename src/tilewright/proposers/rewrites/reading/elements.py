@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from tilewright.proposers.rewrites.expressions import name, polynomial, replaced, substituted
-from tilewright.proposers.rewrites.points import Axis, Let, Loop, Step, changed
+from tilewright.proposers.rewrites.reading.expressions import name, polynomial, replaced, substituted
+from tilewright.proposers.rewrites.reading.points import Axis, Let, Loop, Step, changed
 
 
 def inlined(steps: Sequence[Step]) -> list[Step]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from tilewright.proposers.rewrites.expressions import call_name, names, parse, substituted, text
-from tilewright.proposers.rewrites.kernels import Kernel
+from tilewright.proposers.rewrites.reading.expressions import call_name, names, parse, substituted, text
+from tilewright.proposers.rewrites.reading.kernels import Kernel
 
 _LOOPS = ("serial", "range", "unroll", "grid", "Serial", "Unroll", "Parallel")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, replace
 
-from tilewright.proposers.rewrites.expressions import name, replaced, same, substituted, text
-from tilewright.proposers.rewrites.points import Axis, Let, Loop, Set, Step, Store, renamed
+from tilewright.proposers.rewrites.reading.expressions import name, replaced, same, substituted, text
+from tilewright.proposers.rewrites.reading.points import Axis, Let, Loop, Set, Step, Store, renamed
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from tilewright.proposers.rewrites.arrays import Array, with_arrays_read
-from tilewright.proposers.rewrites.expressions import (
+from tilewright.proposers.rewrites.reading.arrays import Array, with_arrays_read
+from tilewright.proposers.rewrites.reading.expressions import (
     call_name,
     conjuncts,
     name,
@@ -23,8 +23,8 @@ from tilewright.proposers.rewrites.expressions import (
     text,
     upper_bound,
 )
-from tilewright.proposers.rewrites.kernels import Kernel, indices
-from tilewright.proposers.rewrites.points import (
+from tilewright.proposers.rewrites.reading.kernels import Kernel, indices
+from tilewright.proposers.rewrites.reading.points import (
     Atomic,
     Axis,
     Let,
@@ -43,8 +43,8 @@ from tilewright.proposers.rewrites.points import (
     used_in,
     written_and_read,
 )
-from tilewright.proposers.rewrites.ranges import axis_named, radix, reach, split_axes
-from tilewright.proposers.rewrites.statements import Unclear, index_let, loop_extents, picks_one
+from tilewright.proposers.rewrites.reading.ranges import axis_named, radix, reach, split_axes
+from tilewright.proposers.rewrites.reading.statements import Unclear, index_let, loop_extents, picks_one
 
 
 def points_of_threads(kernel: Kernel) -> Points | None:

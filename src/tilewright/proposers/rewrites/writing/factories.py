@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
-from tilewright.proposers.rewrites.expressions import names, text
-from tilewright.proposers.rewrites.kernels import Kernel, without_loss
+from tilewright.proposers.rewrites.reading.expressions import names, text
+from tilewright.proposers.rewrites.reading.kernels import Kernel, without_loss
 from tilewright.source.literals import Module
 from tilewright.source.splice import Edit, Positions
 

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tilewright.proposers.rewrites.contiguity import Direction
-from tilewright.proposers.rewrites.elements import groups, inlined, numbered, places_of
-from tilewright.proposers.rewrites.expressions import (
+from tilewright.proposers.rewrites.reading.contiguity import Direction
+from tilewright.proposers.rewrites.reading.elements import groups, inlined, numbered, places_of
+from tilewright.proposers.rewrites.reading.expressions import (
     name,
     names,
     parse,
@@ -17,8 +17,8 @@ from tilewright.proposers.rewrites.expressions import (
     substituted_once,
     text,
 )
-from tilewright.proposers.rewrites.kernels import Kernel
-from tilewright.proposers.rewrites.points import (
+from tilewright.proposers.rewrites.reading.kernels import Kernel
+from tilewright.proposers.rewrites.reading.points import (
     Accumulation,
     Atomic,
     Axis,

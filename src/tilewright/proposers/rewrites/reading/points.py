@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tilewright.proposers.rewrites.expressions import call_name, name, names, replaced, substituted, uncast
+from tilewright.proposers.rewrites.reading.expressions import call_name, name, names, replaced, substituted, uncast
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.expressions import (
+from tilewright.proposers.rewrites.reading.expressions import (
     call_name,
     conjuncts,
     name,
@@ -24,8 +24,8 @@ from tilewright.proposers.rewrites.expressions import (
     text,
     upper_bound,
 )
-from tilewright.proposers.rewrites.kernels import Kernel, indices
-from tilewright.proposers.rewrites.points import (
+from tilewright.proposers.rewrites.reading.kernels import Kernel, indices
+from tilewright.proposers.rewrites.reading.points import (
     Accumulation,
     Axis,
     Loop,
@@ -40,8 +40,8 @@ from tilewright.proposers.rewrites.points import (
     used_in,
     written_and_read,
 )
-from tilewright.proposers.rewrites.ranges import radix, reach
-from tilewright.proposers.rewrites.statements import Unclear, assigned, opened
+from tilewright.proposers.rewrites.reading.ranges import radix, reach
+from tilewright.proposers.rewrites.reading.statements import Unclear, assigned, opened
 
 _REDUCTIONS = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min"}
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.expressions import call_name, text
+from tilewright.proposers.rewrites.reading.expressions import call_name, text
 from tilewright.source.literals import Function, own_nodes
 from tilewright.source.splice import Edit, splice
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.expressions import call_name
+from tilewright.proposers.rewrites.reading.expressions import call_name
 from tilewright.source.splice import Edit, Positions
 
 

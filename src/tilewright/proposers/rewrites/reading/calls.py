@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tilewright.proposers.rewrites.expressions import text
-from tilewright.proposers.rewrites.forward import Network
+from tilewright.proposers.rewrites.reading.expressions import text
+from tilewright.proposers.rewrites.reading.forward import Network
 from tilewright.source.splice import Edit, Positions
 
 _VIEWS = {"view", "reshape", "view_as", "reshape_as", "flatten", "unflatten"}

@@ -1,0 +1,1 @@
+"""How is a kernel written anew: tiles, launches, knob defaults."""
