@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 
+from tilewright.toolchain.modules import function_of
 from tilewright.worker.wire import Header, printable
 
 Forward = Callable[..., Any]
@@ -105,18 +106,7 @@ def with_plain(forward: Forward, plain: Mapping[int, Plain]) -> Forward:
 
 def resolved_function(entry: Any) -> Forward:
     """The function that takes the tensors; see above for factories."""
-    try:
-        parameters = inspect.signature(getattr(entry, "func", entry)).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()  # type: ignore[assignment]
-    needed = [p for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if needed or any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return entry  # type: ignore[no-any-return]
-    made = entry()
-    if type(made).__name__ == "PrimFunc":
-        import tilelang
-
-        made = tilelang.compile(made, out_idx=[-1])
+    made = function_of(entry)
     if not callable(made):
         raise NotBuilt(f"the factory returned a {type(made).__name__}, which can't be called with the inputs")
     return made  # type: ignore[no-any-return]
