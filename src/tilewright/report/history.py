@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -31,7 +32,7 @@ class HistoryFile:
         except OSError as error:
             raise StoreError(f"can't make {path.parent}: {error.strerror}. Choose another: --results DIR") from error
         earlier = _run_of(path)
-        if path.exists() and earlier != run.id:
+        if path.exists() and earlier not in ("", run.id):
             path.rename(_free(path.with_name(f"{path.stem}_{earlier or 'unknown'}.json")))
         self._write(run)
 
@@ -51,10 +52,17 @@ class HistoryFile:
     def _write(self, run: Run) -> None:
         path = self.path(run)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(
-            json.dumps(history(run), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8"
-        )
-        temporary.replace(path)
+        text = json.dumps(history(run), indent=1, ensure_ascii=False, allow_nan=False)
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise StoreError(
+                f"{path} can't be written: {error.strerror}. Every finished evaluation is in the store; mend that "
+                f"and continue with: tilewright resume {run.id}"
+            ) from error
 
 
 def history(run: Run) -> list[dict[str, Any]]:
@@ -105,9 +113,10 @@ def _diff(parent: Attempt, attempt: Attempt) -> str:
 
 
 def _run_of(path: Path) -> str | None:
+    """The run that a history belongs to: "" for one without entries, None for a file that is no history."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return str(entries[0]["run"])
+        return str(entries[0]["run"]) if entries else ""
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

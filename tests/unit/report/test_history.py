@@ -1,6 +1,7 @@
 """The history file is valid JSON at every moment and never replaces another run's."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,3 +40,12 @@ def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="--results DIR"):
         HistoryFile(tmp_path / "file" / "logs").started(run())
+
+
+def test_a_full_disk_is_explained_and_the_file_stays_valid(tmp_path: Path) -> None:
+    history = HistoryFile(tmp_path)
+    history.started(run())
+    (tmp_path / f".optimization_history_p.json.{os.getpid()}").mkdir()  # nothing can be written under that name now
+    with pytest.raises(StoreError, match="tilewright resume r1"):
+        history.tried(run(attempt(0, measured(0.5), 0, "seed")), attempt(0, measured(0.5), 0, "seed"))
+    assert json.loads((tmp_path / "optimization_history_p.json").read_text()) == []
