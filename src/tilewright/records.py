@@ -448,6 +448,8 @@ class Run:
     stop_detail: str = ""
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    line_offset: int = 0
+    """Added to a line of the seed's source to get the kernel file's, whose header says more."""
 
 
 @dataclass(frozen=True)

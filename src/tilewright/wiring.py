@@ -73,6 +73,7 @@ def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
             evaluator=target.evaluator,
             gpu=target.gpu,
             started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            line_offset=kernel.line_offset,
             notes=(f"evaluator {target.evaluator}: {target.reason}", *settings.notes, *notes),
         )
         store.begin(run)

@@ -40,12 +40,13 @@ class TerminalWatcher:
         self._best = holder.index if holder else None
         spent = f"{len(run.attempts)} evaluated, {time.monotonic() - self._clock:.0f} s"
         self._so_far = f"  (best so far {escape(words.outcome(holder.evaluation))}; {spent})" if holder else ""
-        text = words.outcome(attempt.evaluation, attempt.error)
+        offset = run.line_offset if attempt.phase == "seed" else 0
+        text = words.outcome(attempt.evaluation, attempt.error, offset)
         what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt)}: "
         self._say(f"  #{attempt.index:<3} {escape(what)}{mark}{escape(text)}")
         if attempt.phase == "seed" or (is_new_best and attempt.phase == "structure") or self._verbose:
             for number, finding in enumerate(attempt.findings[: 8 if self._verbose else 3], 1):
-                self._say(f"       {number}. {escape(words.finding(finding))}")
+                self._say(f"       {number}. {escape(words.finding(finding, offset))}")
                 self._say(f"          {escape(finding.action)}")
         for reason in attempt.evidence.warnings if self._verbose else ():
             self._say(f"       warning: {escape(reason.message)}")

@@ -20,8 +20,8 @@ from tilewright.records import (
 )
 
 
-def outcome(evaluation: Evaluation | None, error: str = "") -> str:
-    """What became of a candidate."""
+def outcome(evaluation: Evaluation | None, error: str = "", line_offset: int = 0) -> str:
+    """What became of a candidate. `line_offset` is added to line numbers."""
     match evaluation:
         case Measured(measurement=m):
             early = ", stopped early" if m.stopped_early else ""
@@ -31,7 +31,7 @@ def outcome(evaluation: Evaluation | None, error: str = "") -> str:
         case Rejected(gate=gate, reasons=reasons):
             return f"rejected by {gate}: {'; '.join(r.message for r in reasons)}"
         case CompileFailed(message=message, line=line):
-            return f"does not compile{_at(line)}: {message}"
+            return f"does not compile{_at(line, line_offset)}: {message}"
         case Wrong(mismatch=m):
             return m.message
         case Crashed(message=message):
@@ -69,8 +69,8 @@ def ms(value: float) -> str:
     return f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"
 
 
-def finding(item: Finding) -> str:
-    return f"{item.message}{_at(item.line)}"
+def finding(item: Finding, line_offset: int = 0) -> str:
+    return f"{item.message}{_at(item.line, line_offset)}"
 
 
 def hypothesis(attempt: Attempt) -> str:
@@ -78,5 +78,5 @@ def hypothesis(attempt: Attempt) -> str:
     return candidate.hypothesis or candidate.proposer
 
 
-def _at(line: int | None) -> str:
-    return f" (line {line})" if line else ""
+def _at(line: int | None, offset: int = 0) -> str:
+    return f" (line {line + offset})" if line else ""
