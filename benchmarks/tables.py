@@ -45,6 +45,9 @@ def render(results: Path) -> str:
     picks = list(_rows(results / "offline_picks.jsonl"))
     if picks:
         parts.append(_gain_table("What the offline run picked, measured afterwards", _PICKS_INTRO, picks))
+    samples = list(_rows(results / "samples.jsonl"))
+    if samples:
+        parts.append(_sample_table(samples))
     return "\n".join(parts)
 
 
@@ -78,6 +81,25 @@ def _seed_table(rows: list[dict[str, Any]]) -> str:
         lines.append(
             f"| {row['kernel']} | {row['problem']} | {m.speedup_ratio:.3f}x | {m.low:.3f} to {m.high:.3f} "
             f"| {t.candidate_ms * 1000:.1f} us | {t.baseline_ms * 1000:.1f} us | {len(t.pairs)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _sample_table(rows: list[dict[str, Any]]) -> str:
+    """Honest candidates must be measured; of those written to deceive, each that was is named."""
+    lines = [
+        "## Samples through the verifier on a GPU",
+        "",
+        _where([_evaluation(r["evaluation"]) for r in rows], rows),
+        "",
+    ]
+    lines += ["| samples | given | measured | not measured |", "|---|---|---|---|"]
+    for group in dict.fromkeys(row["group"] for row in rows):
+        mine = [row for row in rows if row["group"] == group]
+        passed = [row["sample"] for row in mine if row["evaluation"]["outcome"] == "measured"]
+        named = f" ({', '.join(passed)})" if group.startswith("evil") and passed else ""
+        lines.append(
+            f"| {group.replace('_', ' ')} | {len(mine)} | {len(passed)}{named} | {len(mine) - len(passed)} |"
         )
     return "\n".join(lines) + "\n"
 

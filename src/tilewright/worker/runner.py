@@ -45,7 +45,7 @@ class _Runner:
         self._device = "cpu"
         self._interpreter: _Interpreter | None = None
         self._inputs: list[torch.Tensor] = []
-        self._sets: list[list[torch.Tensor]] = []
+        self._sets: Sequence[list[torch.Tensor]] = []
         self._trays: dict[str, Tray] = {}
         self._stopwatch: CpuStopwatch | CudaStopwatch | None = None
         self._block = Block()
@@ -115,7 +115,7 @@ class _Runner:
     def _do_sets(self, request: Header, descriptors: list[int]) -> Header:
         """Input sets that timed calls take turns with."""
         self._inputs = []
-        self._sets = [self._read(slots) for slots in request["sets"]]
+        self._sets = _Refilled([self._read(slots) for slots in request["sets"]])
         return {}
 
     def _do_time(self, request: Header, descriptors: list[int]) -> Header:
@@ -123,7 +123,7 @@ class _Runner:
             self._stopwatch = CudaStopwatch() if self._device == "cuda" else CpuStopwatch()
         assert self._forward is not None
         self._block = Block()  # frees the outputs of the block before
-        self._block = self._stopwatch.run(self._forward, self._sets, request["order"])
+        self._block = self._stopwatch.run(self._plain_outputs, self._sets, request["order"])
         return {"ms": self._block.ms, "ran_dry": self._block.ran_dry, "lead_ms": self._block.lead_ms}
 
     def _do_fetch(self, request: Header, descriptors: list[int]) -> Header:
@@ -155,6 +155,14 @@ class _Runner:
         assert self._forward is not None
         return self._forward(*inputs)
 
+    def _plain_outputs(self, *inputs: torch.Tensor) -> Any:
+        """A timed call: what would only be computed as it is copied, after the clock was read, is no output."""
+        output = self._called(inputs)
+        refused = _no_plain_tensors(tensors_in(output))
+        if refused:
+            raise TypeError(f"{refused}; in a timed call")
+        return output
+
     def _wait(self) -> None:
         if self._device == "cuda":
             torch.cuda.synchronize()
@@ -170,11 +178,9 @@ class _Runner:
     def _returned(self, output: Any) -> Header:
         """What a checked call returned, and its bytes in the tray where they fit."""
         tensors = tensors_in(output)
-        for tensor in tensors:
-            if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
-                return {"refused": f"forward returned a {type(tensor).__name__}, a plain tensor is wanted"}
-            if vars(tensor):
-                return {"refused": "the returned tensor carries attributes of its own"}
+        refused = _no_plain_tensors(tensors)
+        if refused:
+            return {"refused": refused}
         slots, end = self._write(tensors, 0)
         return {
             "outputs": slots,
@@ -221,6 +227,35 @@ class _Interpreter:
                 for w in report.warnings
             ][:20],
         }
+
+
+class _Refilled(Sequence[list[torch.Tensor]]):
+    """Sets of inputs that take turns in the same tensors, so that no call can tell by them what it is given.
+
+    Each has memory of its own beside that: one set more than there are.
+    """
+
+    def __init__(self, sets: list[list[torch.Tensor]]) -> None:
+        self._sets = sets
+        self._given = [tensor.clone() for tensor in sets[0]]
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    def __getitem__(self, which: Any) -> Any:
+        for tensor, values in zip(self._given, self._sets[which]):
+            tensor.copy_(values)
+        return self._given
+
+
+def _no_plain_tensors(tensors: Sequence[torch.Tensor]) -> str:
+    """Why an output could still be computed as somebody looks at it; "" where all are plain tensors."""
+    for tensor in tensors:
+        if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
+            return f"forward returned a {type(tensor).__name__}, a plain tensor is wanted"
+        if vars(tensor):
+            return "the returned tensor carries attributes of its own"
+    return ""
 
 
 def _expanded(tensor: torch.Tensor) -> bool:

@@ -2,7 +2,7 @@
 
 The verifier draws secret seeds, makes parameters and inputs, computes the expected values, hands the candidate's
 process the inputs, and compares the bytes that come back. A candidate is called on two draws of the parameters, on
-fresh seeds each time, with inputs of three families, partly at fresh addresses and partly refilled in place.
+fresh seeds each time, with inputs of four families, partly at fresh addresses and partly refilled in place.
 
 It does not yet reload parameters in place, and judges the inputs' mutation by what the candidate's process says.
 """
@@ -17,18 +17,18 @@ import torch
 
 from tilewright.records import Crashed, Mismatch, Unscorable, Wrong
 from tilewright.worker import compare, inputs, wire
-from tilewright.worker.expected import Expected, Oracle
+from tilewright.worker.expected import REDRAWS, Expected, Oracle
 from tilewright.worker.inputs import Family, Reference, secret_seed
 from tilewright.worker.processes import Deadline, Ended, Runner
 from tilewright.worker.tray import laid_out
 from tilewright.worker.wire import Header
 
 _PLAN: tuple[tuple[tuple[Family, bool], ...], ...] = (
-    (("drawn", False), ("drawn", True), ("scaled", False)),
-    (("drawn", True), ("shifted", False), ("drawn", True)),
+    (("drawn", False), ("drawn", True), ("nearly", True), ("scaled", False)),
+    (("drawn", True), ("nearly", False), ("shifted", False), ("drawn", True)),
 )
 """For each draw of the parameters its calls: the family of inputs, and whether the tensors of the call before are
-refilled."""
+refilled. "nearly" follows upon "drawn": the inputs of that call, a little changed."""
 _TIMED_SETS = 3
 
 Question = tuple[list[torch.Tensor], Expected]
@@ -54,6 +54,8 @@ class Trial:
         self._parameters_seeds = [self._next_seed() for _ in _PLAN]
         self._draw = 0
         self._oracle: Oracle | None = None
+        self._first: Question | None = None
+        self._last_seed = self.seed
 
     @property
     def last_parameters_seed(self) -> int:
@@ -62,7 +64,7 @@ class Trial:
 
     def construct(self, draw: int = 0) -> None:
         """Have the candidate constructed with the parameters of that draw."""
-        self._draw, self._oracle = draw, None
+        self._draw, self._oracle, self._first = draw, None, None
         self.runner.ask(construction(self.reference, self._parameters_seeds[draw]), self.deadline)
 
     def check(self) -> None:
@@ -76,6 +78,8 @@ class Trial:
     def check_call(self, family: Family, refill: bool) -> Header:
         seed = self._next_seed()
         given, expected = self._question(seed, family)
+        self._last_seed = seed
+        self._audit_response(given, expected)
         if family != "drawn" and not expected.finite:
             self._note(f"inputs {family}: left out, the reference overflows")
             return {}
@@ -126,8 +130,14 @@ class Trial:
         first = self._oracle is None and not self._draw
         if self._oracle is None:
             self._oracle = Oracle(self.reference, self._parameters_seeds[self._draw])
-        given = self.reference.inputs(seed, family)
+        last_seed = self._last_seed if family == "nearly" else None
+        given = self.reference.inputs(seed, family, last_seed)
         expected = self._oracle.answer(given)
+        if expected.by_luck:
+            seeds = random.Random(seed)
+            kind: Family = "drawn" if family == "nearly" else family
+            draws = (self.reference.inputs(seeds.getrandbits(62), kind) for _ in range(REDRAWS))
+            expected = self._oracle.steadied(expected, kind, draws)
         if first:
             self._audit(self._oracle, given, expected)
         return given, expected
@@ -142,6 +152,19 @@ class Trial:
         for one, other in zip(expected.outputs, oracle.truths(given)):
             if not _repeats(one.truth, other):
                 raise Ended(Unscorable("the reference gives another answer for the same inputs when asked again"))
+
+    def _audit_response(self, given: list[torch.Tensor], expected: Expected) -> None:
+        """Whether the output has to do with the inputs: of a draw of the parameters the first two are compared."""
+        if self._draw:
+            return
+        if self._first is None:
+            self._first = given, expected
+            return
+        given_before, before = self._first
+        if any(not torch.equal(one, other) for one, other in zip(given, given_before)):
+            pairs = [(one.truth, other.truth) for one, other in zip(expected.outputs, before.outputs)]
+            if pairs and all(_unmoved(one, other) for one, other in pairs):
+                raise Ended(Unscorable("the reference's output is the same whatever its inputs are"))
 
     def _request(self, given: Sequence[torch.Tensor], expected: Expected, refill: bool) -> Header:
         slots, size = laid_out([(tensor.shape, tensor.dtype) for tensor in given])
@@ -208,6 +231,17 @@ def _repeats(one: torch.Tensor, other: torch.Tensor) -> bool:
         return bool(torch.equal(finite, torch.isfinite(other)))
     one, other = one[finite].to(torch.float64), other[finite].to(torch.float64)
     return bool((one - other).abs().amax() <= 1e-5 * one.abs().amax())
+
+
+def _unmoved(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two answers for different inputs are the same number for number, up to float64's rounding.
+
+    Sums over a billion random numbers still differ by 1e-5; whole numbers and float32 truths may agree by chance.
+    """
+    if one.dtype is not torch.float64 or one.shape != other.shape or not one.numel():
+        return False
+    apart, largest = (one - other).abs().amax(), one.abs().amax()
+    return bool(torch.isfinite(apart)) and bool(apart <= 1e-12 * largest)
 
 
 def _slots(described: object) -> list[list[object]]:

@@ -1,0 +1,12 @@
+"""CLASS: 14 stale memory
+CAUGHT BY: verifier
+REFERENCE: softmax.py
+"""
+
+import torch
+from torch import nn
+
+
+class ModelNew(nn.Module):
+    def forward(self, x):
+        return torch.empty_like(x)

@@ -1,0 +1,25 @@
+"""WHAT: TileLang: tiles transposed through shared memory
+REFERENCE: tile_transposed.py
+PRECISION: fp32"""
+
+import tilelang
+import tilelang.language as T
+import torch.nn as nn
+
+
+@tilelang.jit(out_idx=[-1])
+def transposed(rows, columns, block=32):
+    @T.prim_func
+    def main(X: T.Tensor((rows, columns), "float32"), Y: T.Tensor((columns, rows), "float32")):
+        with T.Kernel(T.ceildiv(columns, block), T.ceildiv(rows, block), threads=128) as (bx, by):
+            tile = T.alloc_shared((block, block), "float32")
+            T.copy(X[by * block, bx * block], tile)
+            for i, j in T.Parallel(block, block):
+                Y[bx * block + i, by * block + j] = tile[j, i]
+
+    return main
+
+
+class ModelNew(nn.Module):
+    def forward(self, x):
+        return transposed(*x.shape)(x)
