@@ -25,6 +25,7 @@ from tilewright.records import (
     Brief,
     Candidate,
     CompileFailed,
+    Effort,
     Evaluation,
     Job,
     Measured,
@@ -74,7 +75,7 @@ def evaluate(
     gpu: str | None,
     evaluator: str,
     policy: Literal["report", "own-kernels"],
-    effort: Literal["quick", "full", "confirm"],
+    effort: Effort,
     write_header: bool,
     samples: Path | None,
     **where: Any,
@@ -85,8 +86,8 @@ def evaluate(
     config.kernel_file, config.model, config.evaluator = kernels[0], "none", evaluator
     if gpu:
         config.gpu = gpu
-    judge = _cpu_judge if device == "cpu" else _target_judge(config, device)
-    with judge(policy, effort) as evaluated, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+    judging = _Judging(_target(config, device), policy, effort)
+    with judging as evaluated, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         for case, future in [(case, pool.submit(evaluated, case)) for case in cases]:
             clock = time.monotonic()
             evaluation = future.result()
@@ -194,10 +195,13 @@ Judged = Callable[[Case], Evaluation]
 class _Judging:
     """Opens worker processes and gives a function that judges one case; closes them again."""
 
-    def __init__(self, target: wiring.Target | None, policy: Any, effort: Any) -> None:
+    def __init__(
+        self, target: wiring.Target | None, policy: Literal["report", "own-kernels"], effort: Effort
+    ) -> None:
         self._target, self._policy, self._effort = target, policy, effort
 
     def __enter__(self) -> Judged:
+        wiring.check_packages()
         self._host = WorkerHost("cuda" if self._target and self._target.evaluator == "local" else "cpu", self._gpu)
         return self._judge
 
@@ -227,17 +231,16 @@ class _Judging:
         return wiring.evaluator_for(target, self._host).submit(job).result()
 
 
-def _cpu_judge(policy: Any, effort: Any) -> _Judging:
-    return _Judging(None, policy, effort)
-
-
-def _target_judge(config: OptimizationConfig, device: str | None) -> Callable[[Any, Any], _Judging]:
+def _target(config: OptimizationConfig, device: str | None) -> wiring.Target | None:
+    """Where to judge; None for modules that run natively on the CPU."""
+    if device == "cpu":
+        return None
     target = wiring.choose_target(resolve(config))
     if device == "cuda" and target.evaluator != "local":
         raise UsageError(
             f"--device cuda: {target.reason}. Without a GPU: --device cpu, or leave it out for estimates."
         )
-    return lambda policy, effort: _Judging(target, policy, effort)
+    return target
 
 
 def _write_header(case: Case, evaluation: Measured) -> None:

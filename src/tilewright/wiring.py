@@ -154,15 +154,20 @@ def choose_target(settings: Settings) -> Target:
     return Target("local", name, f"a CUDA GPU is here ({why})")
 
 
-@contextmanager
-def workers(target: Target) -> Iterator[WorkerHost]:
-    """The worker processes for a target; ended when the block ends."""
+def check_packages() -> None:
+    """Raises `MissingDependency` where what runs kernels is not installed."""
     for package in ("torch", "tilelang"):
         if find_spec(package) is None:
             raise MissingDependency(
                 f"{package} is not installed here; it checks and compiles kernels.",
                 "make setup (in a clone), or: pip install 'tilewright[kernels]'; `tilewright doctor` says more",
             )
+
+
+@contextmanager
+def workers(target: Target) -> Iterator[WorkerHost]:
+    """The worker processes for a target; ended when the block ends."""
+    check_packages()
     host = WorkerHost("cuda" if target.evaluator == "local" else "cpu", target.gpu)
     try:
         yield host
