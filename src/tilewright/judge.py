@@ -202,24 +202,21 @@ class _Judging:
 
     def __enter__(self) -> Judged:
         wiring.check_packages()
-        self._host = WorkerHost("cuda" if self._target and self._target.evaluator == "local" else "cpu", self._gpu)
+        target = self._target or wiring.Target("local", "", "cpu")
+        on_gpu = self._target is not None and target.evaluator == "local"
+        self._host = WorkerHost("cuda" if on_gpu else "cpu", target.gpu)
+        self._gates = wiring.gates_for(target, self._host, SEED_BUDGET_S) if self._target else ()
+        self._evaluator = wiring.evaluator_for(target, self._host)
+        self._gpu = target.gpu
         return self._judge
 
     def __exit__(self, *_: object) -> None:
         self._host.close()
 
-    @property
-    def _gpu(self) -> str:
-        return self._target.gpu if self._target else ""
-
     def _judge(self, case: Case) -> Evaluation:
-        verdict = Verdict()
-        if self._target:
-            gates = wiring.gates_for(self._target, self._host, SEED_BUDGET_S)
-            verdict = through(gates, case.candidate, case.problem)
+        verdict = through(self._gates, case.candidate, case.problem)
         if verdict.failure is not None:
             return verdict.failure
-        target = self._target or wiring.Target("local", "", "cpu")
         job = Job(
             case.candidate,
             case.problem,
@@ -228,7 +225,7 @@ class _Judging:
             gpu=self._gpu,
             policy=self._policy,
         )
-        return wiring.evaluator_for(target, self._host).submit(job).result()
+        return self._evaluator.submit(job).result()
 
 
 def _target(config: OptimizationConfig, device: str | None) -> wiring.Target | None:

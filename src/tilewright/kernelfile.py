@@ -64,9 +64,17 @@ def load_kernel(argument: str, include: tuple[Path, ...] = ()) -> KernelFile:
     source, dropped = header.without_result(text)
     _check_entry_point(path, source, entry or "ModelNew", form)
     support = support_files(path, source, include)
-    level, problem_id = _numbers(path)
+    level, problem_id = numbers_in_name(path)
     candidate = Candidate(source, form=form, entry_point=entry or "ModelNew", support=support)
     return KernelFile(path, text, header.read_header(text, path.stem), candidate, dropped, level, problem_id)
+
+
+def numbers_in_name(path: Path) -> tuple[int | None, int | None]:
+    """(level, problem id) of `2_10.py`, `2_10_large.py`, `2_10_optimized_1.2x.py`."""
+    parts = path.stem.split("_")
+    if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit():
+        return int(parts[0]), int(parts[1])
+    return None, None
 
 
 def support_files(path: Path, source: str, include: tuple[Path, ...] = ()) -> tuple[SupportFile, ...]:
@@ -148,14 +156,6 @@ def _imported_names(source: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             names += [alias.name for alias in node.names]
     return names
-
-
-def _numbers(path: Path) -> tuple[int | None, int | None]:
-    """(level, problem id) of `2_10.py`, `2_10_large.py`, `2_10_optimized_1.2x.py`."""
-    parts = path.stem.split("_")
-    if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit():
-        return int(parts[0]), int(parts[1])
-    return None, None
 
 
 def _not_found(name: str, stem: str, root: Path) -> str:

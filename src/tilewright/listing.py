@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tilewright.errors import KernelNotFound
 from tilewright.header import base_stem, read_header
-from tilewright.kernelfile import corpus_root
+from tilewright.kernelfile import corpus_root, numbers_in_name
 
 SLOW, GOOD = 0.8, 1.2
 
@@ -82,10 +81,5 @@ def _read(path: Path) -> Listed:
     with open(path, encoding="utf-8", errors="replace") as file:
         head = file.read(8192)
     header = read_header(head, path.stem)
-    level, number = _numbers(path)
+    level, number = numbers_in_name(path)
     return Listed(path, level, number, header.problem or path.stem, header.speedup_ratio)
-
-
-def _numbers(path: Path) -> tuple[int | None, int | None]:
-    match = re.match(r"(\d+)_(\d+)", path.stem)
-    return (int(match.group(1)), int(match.group(2))) if match else (None, None)

@@ -43,7 +43,6 @@ class KernelSource:
     gemm_lines: tuple[int, ...]
     atomic_lines: tuple[int, ...]
     """Atomics on single elements."""
-    shared_lines: tuple[int, ...]
     matmul_tile: tuple[int, ...]
     """Shape of the accumulator of its first gemm, where it is constant; else empty."""
     copies_tiles: bool
@@ -197,7 +196,6 @@ def _kernel(
         loops=tuple(_loops(function, known, False)),
         gemm_lines=tuple(call.lineno for call in gemms),
         atomic_lines=tuple(call.lineno for call in all_calls if _is_scalar_atomic(call)),
-        shared_lines=tuple(call.lineno for call in all_calls if called_name(call) == "alloc_shared"),
         matmul_tile=_accumulator_shape(function, gemms, known),
         copies_tiles=bool(names & {"copy", "Parallel", "vectorized", "async_copy", "tma_copy"}),
         access_lines=tuple(line for _, line in sorted(accesses, key=lambda access: -access[0])),

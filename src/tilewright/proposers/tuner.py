@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tilewright.records import Attempt, Brief, Candidate, Estimated, Knob, KnobValue, Measured, content_id
+from tilewright.scores import score as score_of
 from tilewright.source.feasibility import Limits, infeasible
 from tilewright.source.knobs import find_knobs, values_of, with_values
 
@@ -90,14 +91,10 @@ def score(attempt: Attempt) -> float | None:
 
     The two kinds are on different scales and never compared with each other.
     """
-    if isinstance(attempt.evaluation, Measured):
-        return attempt.evaluation.measurement.low
-    if isinstance(attempt.evaluation, Estimated):
-        estimates = attempt.evaluation.estimate.estimates
-        weight = sum(estimate.weight for estimate in estimates)
-        logs = sum(estimate.weight * math.log(max(estimate.candidate_ms, 1e-9)) for estimate in estimates)
-        return math.exp(-logs / weight) if weight else None
-    return None
+    found = score_of(attempt.evaluation)
+    if found is None:
+        return None
+    return found.low if found.kind == "measured" else found.value
 
 
 # ---------------------------------------------------------------- what is known of a structure
