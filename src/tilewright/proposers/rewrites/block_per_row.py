@@ -19,8 +19,8 @@ from tilewright.proposers.rewrites.reading.contiguity import neighbours
 from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
 from tilewright.proposers.rewrites.reading.points import Loop, inside, reduction
 from tilewright.proposers.rewrites.reading.threads import points_of_blocks, points_of_threads
-from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.writing.retiled import retiled
+from tilewright.proposers.rewrites.writing.tiling import Shape
 
 ANSWERS = (
     "serial-reduction",
@@ -44,13 +44,8 @@ def rewrite(source: str) -> Iterator[Rewritten]:
             continue
         windows = any(isinstance(part, Loop) for loop in loops for step in loop.steps for part in inside(step))
         knobs = {"block_M": 1, "block_N": 256 if windows else 2048, "threads": 128 if windows else 256}
-        named = free_knobs(kernel, knobs)
-        shape = Shape(named["block_M"], named["block_N"], named["threads"])
-        try:
-            lines = write_tiles(kernel, points, "rows", near[1], shape)
-        except NotTiled:
-            continue
-        changed = with_launch(source, kernel, lines, {named[knob]: value for knob, value in knobs.items()})
+        shape = Shape("block_M", "block_N", "threads")
+        changed = retiled(source, kernel, points, "rows", near[1], shape, knobs)
         if changed is not None:
             yield Rewritten(
                 changed,

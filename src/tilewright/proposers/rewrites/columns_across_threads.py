@@ -18,11 +18,12 @@ from tilewright.proposers.rewrites.reading.contiguity import neighbours
 from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
 from tilewright.proposers.rewrites.reading.points import Loop, reduction
 from tilewright.proposers.rewrites.reading.threads import points_of_threads
-from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.writing.retiled import retiled
+from tilewright.proposers.rewrites.writing.tiling import Shape
 
 ANSWERS = ("uncoalesced-access", "serial-reduction", "scalar-loads", "few-threads", "too-few-blocks")
 _KNOBS = {"block_M": 64, "block_N": 32, "threads": 256}
+_SHAPE = Shape("block_N", "block_M", "threads")
 
 
 def rewrite(source: str) -> Iterator[Rewritten]:
@@ -33,13 +34,7 @@ def rewrite(source: str) -> Iterator[Rewritten]:
             continue
         if not any(isinstance(step, Loop) and reduction(step) for step in points.steps):
             continue
-        named = free_knobs(kernel, _KNOBS)
-        shape = Shape(named["block_N"], named["block_M"], named["threads"])
-        try:
-            lines = write_tiles(kernel, points, "columns", near[1], shape)
-        except NotTiled:
-            continue
-        changed = with_launch(source, kernel, lines, {named[knob]: value for knob, value in _KNOBS.items()})
+        changed = retiled(source, kernel, points, "columns", near[1], _SHAPE, _KNOBS)
         if changed is not None:
             yield Rewritten(
                 changed,

@@ -17,11 +17,12 @@ from tilewright.proposers.rewrites.reading.contiguity import neighbours
 from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
 from tilewright.proposers.rewrites.reading.points import Loop, Store, inside
 from tilewright.proposers.rewrites.reading.threads import points_of_threads
-from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.writing.retiled import retiled
+from tilewright.proposers.rewrites.writing.tiling import Shape
 
 ANSWERS = ("scalar-loads", "uncoalesced-access", "little-work-per-thread", "few-threads", "low-occupancy")
 _KNOBS = {"block_N": 2048, "threads": 256}
+_SHAPE = Shape("block_N", "", "threads")
 
 
 def rewrite(source: str) -> Iterator[Rewritten]:
@@ -33,13 +34,7 @@ def rewrite(source: str) -> Iterator[Rewritten]:
         parts = [part for step in points.steps for part in inside(step)]
         if any(isinstance(part, Loop) for part in parts) or not any(isinstance(part, Store) for part in parts):
             continue
-        named = free_knobs(kernel, _KNOBS)
-        shape = Shape(named["block_N"], "", named["threads"])
-        try:
-            lines = write_tiles(kernel, points, "rows", near[1], shape)
-        except NotTiled:
-            continue
-        changed = with_launch(source, kernel, lines, {named[knob]: value for knob, value in _KNOBS.items()})
+        changed = retiled(source, kernel, points, "rows", near[1], _SHAPE, _KNOBS)
         if changed is not None:
             yield Rewritten(
                 changed,

@@ -17,11 +17,12 @@ from tilewright.proposers.rewrites.reading.contiguity import neighbours
 from tilewright.proposers.rewrites.reading.expressions import call_name
 from tilewright.proposers.rewrites.reading.kernels import Kernel, Rewritten, find_kernels
 from tilewright.proposers.rewrites.reading.tiles import points_of_tiles
-from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.writing.retiled import retiled
+from tilewright.proposers.rewrites.writing.tiling import Shape
 
 ANSWERS = ("serial-reduction", "low-occupancy", "few-threads")
 _KNOBS = {"block_M": 1, "block_N": 2048, "threads": 256}
+_SHAPE = Shape("block_M", "block_N", "threads")
 
 
 def rewrite(source: str) -> Iterator[Rewritten]:
@@ -30,13 +31,7 @@ def rewrite(source: str) -> Iterator[Rewritten]:
         near = neighbours(points) if points else None
         if points is None or near is None or near[0] != "rows":
             continue
-        named = free_knobs(kernel, _KNOBS)
-        shape = Shape(named["block_M"], named["block_N"], named["threads"])
-        try:
-            lines = write_tiles(kernel, points, "rows", near[1], shape)
-        except NotTiled:
-            continue
-        changed = with_launch(source, kernel, lines, {named[knob]: value for knob, value in _KNOBS.items()})
+        changed = retiled(source, kernel, points, "rows", near[1], _SHAPE, _KNOBS)
         if changed is not None:
             yield Rewritten(
                 changed,

@@ -16,11 +16,12 @@ from tilewright.proposers.rewrites.reading.expressions import names
 from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
 from tilewright.proposers.rewrites.reading.points import Atomic, Loop, inside
 from tilewright.proposers.rewrites.reading.threads import points_of_threads
-from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.writing.retiled import retiled
+from tilewright.proposers.rewrites.writing.tiling import Shape
 
 ANSWERS = ("atomic-per-element", "scalar-loads")
 _KNOBS = {"block_N": 1024, "tiles_per_block": 4, "threads": 256}
+_SHAPE = Shape("block_N", "", "threads", "tiles_per_block")
 
 
 def rewrite(source: str) -> Iterator[Rewritten]:
@@ -33,13 +34,7 @@ def rewrite(source: str) -> Iterator[Rewritten]:
         free = [axis for axis in points.axes if not any(axis.name in names(a.target) for a in atomics)]
         if not atomics or not free or any(isinstance(part, Loop) for part in parts):
             continue
-        named = free_knobs(kernel, _KNOBS)
-        shape = Shape(named["block_N"], "", named["threads"], named["tiles_per_block"])
-        try:
-            lines = write_tiles(kernel, points, "rows", free[-1], shape)
-        except NotTiled:
-            continue
-        changed = with_launch(source, kernel, lines, {named[knob]: value for knob, value in _KNOBS.items()})
+        changed = retiled(source, kernel, points, "rows", free[-1], _SHAPE, _KNOBS)
         if changed is not None:
             yield Rewritten(
                 changed,

@@ -17,11 +17,12 @@ from tilewright.proposers.rewrites.reading.contiguity import neighbours
 from tilewright.proposers.rewrites.reading.kernels import Rewritten, find_kernels
 from tilewright.proposers.rewrites.reading.points import Loop, running_sum
 from tilewright.proposers.rewrites.reading.threads import points_of_blocks, points_of_threads
-from tilewright.proposers.rewrites.writing.factories import free_knobs, with_launch
-from tilewright.proposers.rewrites.writing.tiling import NotTiled, Shape, write_tiles
+from tilewright.proposers.rewrites.writing.retiled import retiled
+from tilewright.proposers.rewrites.writing.tiling import Shape
 
 ANSWERS = ("serial-reduction", "uncoalesced-access", "few-threads", "too-few-blocks", "scalar-loads")
 _KNOBS = {"block_M": 1, "block_N": 1024, "threads": 128}
+_SHAPE = Shape("block_M", "block_N", "threads")
 
 
 def rewrite(source: str) -> Iterator[Rewritten]:
@@ -33,13 +34,7 @@ def rewrite(source: str) -> Iterator[Rewritten]:
             continue
         if not any(isinstance(step, Loop) and running_sum(step) for step in points.steps):
             continue
-        named = free_knobs(kernel, _KNOBS)
-        shape = Shape(named["block_M"], named["block_N"], named["threads"])
-        try:
-            lines = write_tiles(kernel, points, "rows", near[1], shape)
-        except NotTiled:
-            continue
-        changed = with_launch(source, kernel, lines, {named[knob]: value for knob, value in _KNOBS.items()})
+        changed = retiled(source, kernel, points, "rows", near[1], _SHAPE, _KNOBS)
         if changed is not None:
             yield Rewritten(
                 changed,
