@@ -1,0 +1,109 @@
+"""What is asked of proposers and evaluators, and what is remembered of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tilewright.records.facts import Evidence, Finding
+from tilewright.records.outcomes import Evaluation
+from tilewright.records.tasks import Candidate, Problem
+
+Effort = Literal["quick", "full", "confirm"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an evaluator is handed."""
+
+    candidate: Candidate
+    problem: Problem
+    evidence: Evidence = Evidence()
+    effort: Effort = "full"
+    gpu: str = ""
+    incumbent_ratio: float | None = None
+    deadline_s: float = 120.0
+    policy: Literal["report", "own-kernels"] = "report"
+
+
+@dataclass(frozen=True)
+class Cost:
+    seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    usd: float = 0.0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One candidate's way through gates and evaluator. `evaluation` is None when it was abandoned."""
+
+    index: int
+    turn: int
+    phase: Literal["seed", "structure", "knobs"]
+    candidate: Candidate
+    evaluation: Evaluation | None
+    evidence: Evidence = Evidence()
+    findings: tuple[Finding, ...] = ()
+    cost: Cost = Cost()
+    error: str = ""
+    """Why the attempt was abandoned: the machinery's failure, not the candidate's."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What an attempt taught, with the condition under which it holds."""
+
+    text: str
+    condition: str
+    ratio: float | None = None
+    gpu: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An ordered list of attempts at one problem, and why it stopped."""
+
+    id: str
+    problem: Problem
+    kernel_path: str
+    settings: tuple[tuple[str, str], ...]
+    """Option and value as JSON; `tilewright.config` reads them back."""
+    evaluator: str
+    gpu: str
+    started: str
+    attempts: tuple[Attempt, ...] = ()
+    stop_reason: str = ""
+    stop_detail: str = ""
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    line_offset: int = 0
+    """Added to a line of the seed's source to get the kernel file's, whose header says more."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A kernel shown to a proposer, with what was measured of it."""
+
+    path: str
+    problem: str
+    source: str
+    score: float
+    speedup_ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What a proposer is told. `parent` is the attempt to grow from, `history` all before it, in order."""
+
+    problem: Problem
+    parent: Attempt
+    history: tuple[Attempt, ...]
+    turn: int
+    phase: Literal["structure", "knobs"]
+    gpu: str
+    limit: int
+    """How many candidates are wanted at most."""
+    examples: tuple[Example, ...] = ()
+    guidelines: tuple[str, ...] = ()
+    lessons: tuple[Lesson, ...] = field(default=())
