@@ -17,11 +17,14 @@ from tilewright.records.facts import (
 )
 from tilewright.records.outcomes import (
     EVALUATIONS,
+    Clock,
+    Comparison,
     CompileFailed,
     Crashed,
     Estimate,
     Estimated,
     Evaluation,
+    KernelShare,
     Measured,
     Measurement,
     Mismatch,
@@ -35,6 +38,7 @@ from tilewright.records.outcomes import (
 )
 from tilewright.records.runs import (
     Attempt,
+    Baseline,
     Brief,
     Cost,
     Effort,
@@ -59,9 +63,12 @@ from tilewright.records.tasks import (
 __all__ = [
     "EVALUATIONS",
     "Attempt",
+    "Baseline",
     "Brief",
     "Candidate",
     "Category",
+    "Clock",
+    "Comparison",
     "CompileFailed",
     "Cost",
     "Crashed",
@@ -78,6 +85,7 @@ __all__ = [
     "InputSpec",
     "Job",
     "KernelFacts",
+    "KernelShare",
     "Knob",
     "KnobValue",
     "Lesson",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -42,6 +43,33 @@ class WorkloadTiming:
     baseline_ms: float
 
 
+Clock = Literal["device", "latency"]
+"""device: from the first to the last kernel of one forward, the queue kept full, so that gaps of the host don't count.
+latency: one call on an idle stream, the host's part included."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The candidate against one baseline by one clock at one workload."""
+
+    baseline: str
+    clock: Clock
+    timing: WorkloadTiming
+
+
+@dataclass(frozen=True)
+class KernelShare:
+    """A kernel that ran in one forward: how often, and its share of the device's time in that forward.
+
+    `own`: it is one of the candidate's TileLang kernels, and no library's.
+    """
+
+    name: str
+    launches: float
+    share: float
+    own: bool
+
+
 @dataclass(frozen=True)
 class Measurement:
     """A speedup taken on a GPU: the weighted geometric mean of the workloads' ratios, with its interval."""
@@ -62,6 +90,28 @@ class Measurement:
     conditions: tuple[tuple[str, float], ...] = ()
     """Readings around the timing: sm_clock_mhz, temperature_c, power_w, where the driver gives them."""
     stopped_early: bool = False
+    comparisons: tuple[Comparison, ...] = ()
+    """Beside `timings` (the headline's baseline, device clock): all other baselines and the latency clock."""
+    census: tuple[KernelShare, ...] = ()
+    """What ran in one forward at the first workload; empty where it was not taken."""
+    seeds: tuple[int, ...] = ()
+    """All draws follow from these, one a workload and process: `tilewright recheck` repeats them."""
+    confirmations: tuple[tuple[float, float, float], ...] = ()
+    """(ratio, low, high) of each fresh process where it was measured again; the headline then comes from these."""
+    isolation: str = "R0"
+    error_factor: float = 16.0
+
+    @property
+    def latency_ratio(self) -> float | None:
+        """Weighted geometric mean of the ratios by the latency clock, against the headline's baseline."""
+        taken = [c.timing for c in self.comparisons if c.clock == "latency" and c.baseline == self.baseline]
+        total = sum(timing.weight for timing in taken)
+        return math.exp(sum(t.weight * math.log(t.ratio) for t in taken) / total) if taken else None
+
+    @property
+    def own_share(self) -> float | None:
+        """Share of the device's time that the candidate's own TileLang kernels take; None where it was not taken."""
+        return sum(kernel.share for kernel in self.census if kernel.own) if self.census else None
 
 
 @dataclass(frozen=True)
@@ -113,6 +163,8 @@ class Wrong:
 class Crashed:
     outcome: ClassVar[str] = "crashed"
     message: str
+    seed: int | None = None
+    """All draws until then follow from it; None where none were made."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +191,7 @@ class Verified:
     error_ratio: float | None
     cpu_ratio: float | None = None
     notes: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,20 @@ Effort = Literal["quick", "full", "confirm"]
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What a candidate is timed against.
+
+    "eager" is the reference as it is; "compile" and "max-autotune" the reference under `torch.compile` in its default
+    mode and in that one; "seed" and "file:NAME" are other kernels for the same problem.
+    """
+
+    name: str
+    kernel: Candidate | None = None
+
+
+@dataclass(frozen=True)
 class Job:
-    """What an evaluator is handed."""
+    """What an evaluator is handed. The first of `baselines` is the headline's."""
 
     candidate: Candidate
     problem: Problem
@@ -24,6 +36,13 @@ class Job:
     incumbent_ratio: float | None = None
     deadline_s: float = 120.0
     policy: Literal["report", "own-kernels"] = "report"
+    baselines: tuple[Baseline, ...] = (Baseline("eager"),)
+    error_factor: float = 16.0
+    """An error may be this many times PyTorch's own; another factor than 16 lowers the trust grade."""
+    backward: bool = False
+    """Whether the gradients of floating-point inputs and parameters are verified and timed too."""
+    seeds: tuple[int, ...] = ()
+    """Of an earlier evaluation whose draws are to be repeated, one a workload; drawn secretly where there is none."""
 
 
 @dataclass(frozen=True)
