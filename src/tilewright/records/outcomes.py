@@ -44,7 +44,7 @@ class WorkloadTiming:
 
 
 Clock = Literal["device", "latency"]
-"""device: from the first to the last kernel of one forward, the queue kept full, so that gaps of the host don't count.
+"""device: from the first to the last kernel of one forward, the queue kept full, so that no gap of the host counts.
 latency: one call on an idle stream, the host's part included."""
 
 

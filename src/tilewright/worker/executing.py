@@ -36,7 +36,7 @@ from tilewright.worker import inputs, wire
 from tilewright.worker.inputs import Family, Reference
 from tilewright.worker.measuring import Bench, loading
 from tilewright.worker.processes import Deadline, Ended, NotExecuted
-from tilewright.worker.stopwatch import tensors_in
+from tilewright.worker.returned import tensors_in
 from tilewright.worker.verifier import Trial
 
 _SMALL_BATCHES = (4, 2)

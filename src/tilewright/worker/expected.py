@@ -21,7 +21,7 @@ from tilewright.worker import inputs, wire
 from tilewright.worker.building import Forward, arguments
 from tilewright.worker.inputs import Reference
 from tilewright.worker.processes import Ended
-from tilewright.worker.stopwatch import tensors_in
+from tilewright.worker.returned import tensors_in
 
 _SLICE_ERRORS = 512
 """A slice along the first dimension is judged by itself where PyTorch errs at so many of its elements; the largest

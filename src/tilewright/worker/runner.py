@@ -19,7 +19,8 @@ import torch
 
 from tilewright.worker import building, wire
 from tilewright.worker.building import PRECISIONS, Forward
-from tilewright.worker.stopwatch import Block, CpuStopwatch, CudaStopwatch, tensors_in
+from tilewright.worker.clocked import Clocked
+from tilewright.worker.returned import no_plain_tensors, tensors_in, written
 from tilewright.worker.tray import Slot, Tray
 from tilewright.worker.wire import Header
 
@@ -47,8 +48,7 @@ class _Runner:
         self._inputs: list[torch.Tensor] = []
         self._sets: Sequence[list[torch.Tensor]] = []
         self._trays: dict[str, Tray] = {}
-        self._stopwatch: CpuStopwatch | CudaStopwatch | None = None
-        self._block = Block()
+        self._clocked: Clocked | None = None
 
     def answer(self, request: Header, descriptors: list[int]) -> Header:
         name = request["op"]
@@ -115,24 +115,17 @@ class _Runner:
     def _do_sets(self, request: Header, descriptors: list[int]) -> Header:
         """Input sets that timed calls take turns with."""
         self._inputs = []
-        self._sets = _Refilled([self._read(slots) for slots in request["sets"]])
+        assert self._forward is not None
+        self._clocked = Clocked(self._forward, self._device, [self._read(slots) for slots in request["sets"]])
         return {}
 
     def _do_time(self, request: Header, descriptors: list[int]) -> Header:
-        if self._stopwatch is None:
-            self._stopwatch = CudaStopwatch() if self._device == "cuda" else CpuStopwatch()
-        assert self._forward is not None
-        self._block = Block()  # frees the outputs of the block before
-        self._block = self._stopwatch.run(self._plain_outputs, self._sets, request["order"])
-        return {"ms": self._block.ms, "ran_dry": self._block.ran_dry, "lead_ms": self._block.lead_ms}
+        assert self._clocked is not None
+        return self._clocked.time(request)
 
     def _do_fetch(self, request: Header, descriptors: list[int]) -> Header:
-        """The outputs of some calls of the last block, one call after the other in the tray."""
-        offset, described = 0, []
-        for call in request["calls"]:
-            slots, offset = self._write(self._block.outputs[call], offset)
-            described.append(slots)
-        return {"calls": described}
+        assert self._clocked is not None
+        return self._clocked.fetch(request, self._trays["outputs"])
 
     def _do_inspect(self, request: Header, descriptors: list[int]) -> Header:
         from tilewright import hardware, jsonform
@@ -155,14 +148,6 @@ class _Runner:
         assert self._forward is not None
         return self._forward(*inputs)
 
-    def _plain_outputs(self, *inputs: torch.Tensor) -> Any:
-        """A timed call: what would only be computed as it is copied, after the clock was read, is no output."""
-        output = self._called(inputs)
-        refused = _no_plain_tensors(tensors_in(output))
-        if refused:
-            raise TypeError(f"{refused}; in a timed call")
-        return output
-
     def _wait(self) -> None:
         if self._device == "cuda":
             torch.cuda.synchronize()
@@ -178,26 +163,15 @@ class _Runner:
     def _returned(self, output: Any) -> Header:
         """What a checked call returned, and its bytes in the tray where they fit."""
         tensors = tensors_in(output)
-        refused = _no_plain_tensors(tensors)
+        refused = no_plain_tensors(tensors)
         if refused:
             return {"refused": refused}
-        slots, end = self._write(tensors, 0)
+        slots, end = written(self._trays["outputs"], tensors, 0)
         return {
             "outputs": slots,
             "written": end <= self._trays["outputs"].size,
             "expanded": any(map(_expanded, tensors)),
         }
-
-    def _write(self, tensors: Sequence[torch.Tensor], offset: int) -> tuple[list[Any], int]:
-        """Slots from `offset` on, where the bytes fit; the end offset tells whether they did."""
-        tray, slots = self._trays["outputs"], []
-        for tensor in tensors:
-            slot = Slot(tuple(tensor.shape), tensor.dtype, offset)
-            slots.append(slot.plain())
-            offset += -(-slot.bytes // 256) * 256
-            if offset <= tray.size:
-                tray.write(slot, tensor)
-        return slots, offset
 
 
 class _Interpreter:
@@ -227,35 +201,6 @@ class _Interpreter:
                 for w in report.warnings
             ][:20],
         }
-
-
-class _Refilled(Sequence[list[torch.Tensor]]):
-    """Sets of inputs that take turns in the same tensors, so that no call can tell by them what it is given.
-
-    Each has memory of its own beside that: one set more than there are.
-    """
-
-    def __init__(self, sets: list[list[torch.Tensor]]) -> None:
-        self._sets = sets
-        self._given = [tensor.clone() for tensor in sets[0]]
-
-    def __len__(self) -> int:
-        return len(self._sets)
-
-    def __getitem__(self, which: Any) -> Any:
-        for tensor, values in zip(self._given, self._sets[which]):
-            tensor.copy_(values)
-        return self._given
-
-
-def _no_plain_tensors(tensors: Sequence[torch.Tensor]) -> str:
-    """Why an output could still be computed as somebody looks at it; "" where all are plain tensors."""
-    for tensor in tensors:
-        if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
-            return f"forward returned a {type(tensor).__name__}, a plain tensor is wanted"
-        if vars(tensor):
-            return "the returned tensor carries attributes of its own"
-    return ""
 
 
 def _expanded(tensor: torch.Tensor) -> bool:

@@ -15,18 +15,10 @@ from dataclasses import dataclass, field
 import torch
 
 from tilewright.worker.building import Forward
+from tilewright.worker.returned import tensors_in
 
 MOST_LEAD_MS = 60.0
 _CALIBRATION_CYCLES = 2_000_000
-
-
-def tensors_in(output: object) -> list[torch.Tensor]:
-    """The tensors of a forward's result, nested tuples and lists flattened in order."""
-    if isinstance(output, (tuple, list)):
-        return [tensor for item in output for tensor in tensors_in(item)]
-    if isinstance(output, torch.Tensor):
-        return [output]
-    raise TypeError(f"forward returned a {type(output).__name__}, a tensor is wanted")
 
 
 @dataclass
