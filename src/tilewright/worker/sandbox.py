@@ -1,8 +1,14 @@
 """What does a candidate's process get to see and use, and how is it made sure that nothing of it survives?
 
-This is rung R0: a scrubbed environment, folders of its own, resource limits, its own session, bounded output, and a
-keeper process that ends every descendant. It does not guard files that the user can write, the network, other
-processes of the same user, or device memory.
+On each rung of isolation what the ones before it give, and:
+
+- R0: a scrubbed environment, folders of its own, resource limits, its own session, bounded output and memory, and a
+  keeper process that ends every descendant;
+- R1: no new privileges, nothing written outside its folders, no network and no system call that it can do without;
+- R2: no capabilities, so that root is as any user, and the memory of other processes is out of reach;
+- R3: its own network, /dev/shm and, where it can be had, its own process ids: others are not even seen.
+
+No rung guards the memory of the GPU, or what the user can read on the disk.
 """
 
 from __future__ import annotations
@@ -16,20 +22,30 @@ import signal
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tilewright.errors import WorkerError
+from tilewright.worker import descendants, lockdown
 
-RUNG = "R0"
-RUNG_NOTE = "isolation R0: own process, scrubbed environment, private folders, resource limits"
-
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "LANG")
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "PYTHONPATH")
 _CACHES_KEPT = 64
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
 _FILE_BYTES = 1 << 30
+_MEMORY_SHARE = 0.8
+_DEVICES = ("null", "zero", "full", "random", "urandom", "nvidia*", "dxg")
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """How candidates' processes are locked in. `shortfall` says why not better, "" where nothing is missing."""
+
+    rung: str = "R0"
+    own_pids: bool = False
+    unix_sockets: bool = False
+    shortfall: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,7 @@ def runner_environment(source: Mapping[str, str], folders: Folders, threads: int
         "HOME": str(folders.home),
         "TMPDIR": str(folders.temporary),
         "TILELANG_CACHE_DIR": str(folders.cache),
-        "TILELANG_TMP_DIR": str(folders.temporary),
+        "TRITON_HOME": str(folders.home),
         "OMP_NUM_THREADS": str(threads),
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     }
@@ -113,6 +129,67 @@ def limit_resources(cpu_s: int) -> None:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, 4096)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing too much is then an OSError
+    with contextlib.suppress(OSError):  # where the kernel runs out of memory, this process is to end, no other
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def memory_limit() -> int:
+    """Bytes that a candidate may use: 80 % of what the machine has free now."""
+    available = Path("/proc/meminfo").read_text().partition("MemAvailable:")[2].split()[0]
+    return int(_MEMORY_SHARE * int(available) * 1024)
+
+
+def prepare(isolation: Isolation) -> None:
+    """Once in the process that will call `fork_apart`, while it has no threads.
+
+    Where it may make namespaces only within ones that are its own, it goes on in a child, and waits for that here.
+    """
+    if isolation.rung != "R3" or lockdown.is_admin():
+        return
+    lockdown.enter_user_namespace()
+    if isolation.own_pids:
+        lockdown.unshare(lockdown.NEW_PIDS)
+        pid = os.fork()
+        if pid:
+            os.waitpid(pid, 0)
+            os._exit(0)
+        die_with_parent()
+        lockdown.unshare(lockdown.NEW_MOUNTS)
+        lockdown.mount_own(proc=True)
+
+
+def fork_apart(isolation: Isolation) -> int:
+    """As `os.fork`, for a process that will hold candidates' processes together.
+
+    With process ids of its own the child is the init of their namespace: when it ends, the kernel ends them all.
+    """
+    return lockdown.fork_into_pid_namespace() if isolation.own_pids else os.fork()
+
+
+def settle(isolation: Isolation) -> None:
+    """Then, in that child: a network and mounts of its own."""
+    if isolation.rung == "R3":
+        lockdown.unshare(lockdown.NEW_NETWORK | lockdown.NEW_MOUNTS)
+        lockdown.mount_own(proc=isolation.own_pids)
+
+
+def lock_in(isolation: Isolation, writable: Sequence[str | Path]) -> None:
+    """From here on this process and its children are held by what the rung says; there is no way back."""
+    if isolation.rung == "R0":
+        return
+    if isolation.rung != "R1":
+        lockdown.drop_capabilities()
+    # CUDA names its threads through /proc/self. The rule is on that entry as long as the kernel remembers it, which
+    # this descriptor sees to; it is never closed.
+    own = os.open("/proc/self", os.O_PATH)
+    devices = [path for name in _DEVICES for path in Path("/dev").glob(name)]
+    places = list(writable)
+    if isolation.rung == "R3":
+        places.append("/dev/shm")
+    else:
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # its processes would need semaphores, which lie there
+    lockdown.confine(places, [*devices, f"/proc/self/fd/{own}"], ["/"])
+    lockdown.filter_system_calls(isolation.unix_sockets)
 
 
 def die_with_parent() -> None:
@@ -125,11 +202,14 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def sweep(keep: Collection[int] = (), seconds: float = 5.0) -> None:
-    """Kill and reap all children of this process (orphaned descendants among them) but those in `keep`."""
+def sweep(keep: Collection[int] = (), as_init: bool = False, seconds: float = 5.0) -> None:
+    """Kill all descendants of this process but those in `keep` and theirs; reap those that became its children."""
+    if as_init:  # all of its namespace at once, so that none has the time to fork
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        strays = [pid for pid in _children() if pid not in keep]
+        strays = descendants.living(but=keep)
         if not strays:
             return
         for pid in strays:
@@ -138,21 +218,6 @@ def sweep(keep: Collection[int] = (), seconds: float = 5.0) -> None:
         for pid in strays:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-
-
-def _children() -> list[int]:
-    """From /proc/*/stat, which is there also where the kernel keeps no /proc/*/children."""
-    me, children = os.getpid(), []
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            stat = Path("/proc", name, "stat").read_text(errors="replace")
-        except OSError:
-            continue  # ended in the meantime
-        if int(stat.rpartition(")")[2].split()[1]) == me:
-            children.append(int(name))
-    return children
 
 
 def _lower(kind: int, value: int) -> None:

@@ -9,31 +9,45 @@ what it printed, and exits.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
 import sys
 import tempfile
+import time
+from collections.abc import Collection
 from typing import Any
 
-from tilewright.worker import sandbox
+from tilewright.worker import rungs, sandbox
+from tilewright.worker.descendants import Watch
+from tilewright.worker.sandbox import Isolation
 
 READY = b"R"
-ENDING = struct.Struct("<iI")
-"""What a keeper sends last: the runner's wait status and the length of the output that follows."""
 _TAIL = 4096
+_LOOK_S = 0.25
+"""How often a keeper looks at what its runner has grown to."""
 
 
 def main() -> None:
     sandbox.adopt_orphans()
     control = socket.socket(fileno=int(sys.argv[1]))
+    isolation = rungs.reached(sys.argv[3])
+    told = json.dumps(dataclasses.asdict(isolation)).encode()
+    control.sendall(struct.pack("<I", len(told)) + told)  # a frame of `wire`, which imports torch
+    sandbox.prepare(isolation)
     # Imported here and not above: the verifier reads this module's constants and needs no TileLang.
     import gc
 
     import tilelang  # noqa: F401
     import torch
+
+    if sys.argv[4] == "True":  # on a GPU forwards are profiled, which needs all of this; on a CPU it costs a second
+        import torch._dynamo
 
     from tilewright.worker import runner, wire
 
@@ -52,14 +66,19 @@ def main() -> None:
                 order, descriptors = wire.receive_with_descriptors(control)
             except wire.Closed:
                 break
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                _keep(order, descriptors, runner.run)
-            keepers.add(pid)
+            try:
+                pid = sandbox.fork_apart(isolation)
+            except OSError as error:
+                os.write(descriptors[1], json.dumps({"failure": str(error)}).encode())
+            else:
+                if pid == 0:
+                    control.close()
+                    _keep(order, descriptors, isolation, runner.run)
+                keepers.add(pid)
             for descriptor in descriptors:
                 os.close(descriptor)
     sandbox.sweep()
+    shutil.rmtree(sys.argv[2], ignore_errors=True)  # a host that was killed has not done it
 
 
 def _reap(wakeup: socket.socket, keepers: set[int]) -> None:
@@ -74,34 +93,63 @@ def _reap(wakeup: socket.socket, keepers: set[int]) -> None:
     sandbox.sweep(keep=keepers)
 
 
-def _keep(order: dict[str, Any], descriptors: list[int], run: Any) -> None:
-    """The life of a keeper; never returns. It outlives a killed zygote: its leash tells it when to end."""
-    sandbox.adopt_orphans()
-    wakeup = _notice_children()
+def _keep(order: dict[str, Any], descriptors: list[int], isolation: Isolation, run: Any) -> None:
+    """The life of a keeper; never returns. It outlives a killed zygote: its leash tells it when to end.
+
+    What it sends last is JSON: `failure` (why there was no runner), `excess` (why it was ended), its wait `status`
+    and what it `printed`.
+    """
     line, leash = (socket.socket(fileno=descriptor) for descriptor in descriptors)
-    output, printed = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        leash.close()
-        os.close(output)
-        _become_runner(order, line, printed, run)
-    line.close()
-    os.close(printed)
-    tail, status = _watch(pid, leash, output, wakeup)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    sandbox.sweep()
+    try:
+        ending = _kept(order, line, leash, isolation, run)
+    except OSError as error:
+        ending = {"failure": str(error)}
     with contextlib.suppress(OSError):
-        leash.sendall(ENDING.pack(status, len(tail)) + tail)
+        leash.sendall(json.dumps(ending).encode())
     os._exit(0)
 
 
-def _watch(pid: int, leash: socket.socket, output: int, wakeup: socket.socket) -> tuple[bytes, int]:
-    """Drain the runner's output until it ends or the leash is let go; the last of the output, the wait status."""
+def _kept(
+    order: dict[str, Any], line: socket.socket, leash: socket.socket, isolation: Isolation, run: Any
+) -> dict[str, Any]:
+    """Run a runner and all that comes from it; how that ended."""
+    sandbox.settle(isolation)
+    sandbox.adopt_orphans()
+    wakeup = _notice_children()
+    watch = Watch(order["memory_bytes"])
+    output, printed = os.pipe()
+    told, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        leash.close()
+        _become_runner(order, line, printed, tell, isolation, run)
+    line.close()
+    os.close(printed)
+    os.close(tell)
+    tail, status, excess = _watch(pid, leash, output, wakeup, watch)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    sandbox.sweep(as_init=isolation.own_pids)
+    return {
+        "failure": os.read(told, _TAIL).decode(errors="replace"),
+        "excess": excess,
+        "status": status,
+        "printed": tail.decode(errors="replace"),
+    }
+
+
+def _watch(
+    pid: int, leash: socket.socket, output: int, wakeup: socket.socket, watch: Watch
+) -> tuple[bytes, int, str]:
+    """Drain the runner's output until it ends, grows too large or the leash is let go.
+
+    The last of the output, the wait status, and what was too much.
+    """
     os.set_blocking(output, False)
-    tail, sources = b"", [leash.fileno(), output, wakeup.fileno()]
+    tail, sources, excess = b"", [leash.fileno(), output, wakeup.fileno()], ""
+    next_look = time.monotonic() + _LOOK_S
     while True:
-        ready, _, _ = select.select(sources, [], [])
+        ready, _, _ = select.select(sources, [], [], _LOOK_S)
         if output in ready:
             chunk = _drained(output)
             tail = (tail + chunk)[-_TAIL:]
@@ -110,13 +158,16 @@ def _watch(pid: int, leash: socket.socket, output: int, wakeup: socket.socket) -
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             break
-        if leash.fileno() in ready:  # nothing is ever sent on it: this is its end
+        if time.monotonic() > next_look:
+            excess = watch.excess()
+            next_look = time.monotonic() + _LOOK_S
+        if excess or leash.fileno() in ready:  # nothing is ever sent on the leash: this is its end
             os.kill(pid, signal.SIGKILL)
             _, status = os.waitpid(pid, 0)
             break
         if wakeup.fileno() in ready:
             wakeup.recv(4096)
-    return (tail + _drained(output))[-_TAIL:], status
+    return (tail + _drained(output))[-_TAIL:], status, excess
 
 
 def _drained(descriptor: int) -> bytes:
@@ -127,8 +178,27 @@ def _drained(descriptor: int) -> bytes:
         return b""
 
 
-def _become_runner(order: dict[str, Any], line: socket.socket, printed: int, run: Any) -> None:
-    """Lock the process in and run the candidate; never returns."""
+def _become_runner(
+    order: dict[str, Any], line: socket.socket, printed: int, tell: int, isolation: Isolation, run: Any
+) -> None:
+    """Lock the process in and run the candidate; never returns. What goes wrong before is written to `tell`."""
+    status = 1
+    try:
+        try:
+            _enclose(order, line.fileno(), printed, tell, isolation)
+        except OSError as error:
+            os.write(tell, str(error).encode())
+            raise
+        os.close(tell)
+        run(line)
+        status = 0
+    finally:  # whatever a candidate raises past the runner must not unwind into the zygote's code
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+        os._exit(status)
+
+
+def _enclose(order: dict[str, Any], line: int, printed: int, tell: int, isolation: Isolation) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -138,22 +208,23 @@ def _become_runner(order: dict[str, Any], line: socket.socket, printed: int, run
     os.dup2(nothing, 0)
     os.dup2(printed, 1)
     os.dup2(printed, 2)
-    for descriptor in (nothing, printed):
-        os.close(descriptor)
+    _close_lines(but=(line, tell))
     os.environ.clear()
     os.environ.update(order["environment"])
     tempfile.tempdir = None  # was settled before the environment was
     os.chdir(order["work"])
     sandbox.limit_resources(order["cpu_s"])
     sys.argv = ["runner"]
-    status = 1
-    try:
-        run(line)
-        status = 0
-    finally:  # whatever a candidate raises past the runner must not unwind into the zygote's code
-        with contextlib.suppress(BaseException):
-            sys.stdout.flush()
-        os._exit(status)
+    sandbox.lock_in(isolation, order["writable"])
+
+
+def _close_lines(but: Collection[int]) -> None:
+    """Ends of sockets and pipes that the zygote and the keeper hold; what libraries have opened is left to them."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the one that read the folder
+            kind = os.readlink(f"/proc/self/fd/{name}").partition(":")[0]
+            if kind in ("socket", "pipe") and int(name) > 2 and int(name) not in but:
+                os.close(int(name))
 
 
 def _notice_children() -> socket.socket:
