@@ -1,6 +1,7 @@
-"""A run over a store, with an evaluator that takes a few milliseconds: killable_run.py STORE LOG
+"""A run over a store, with an evaluator that takes a few milliseconds: killable_run.py STORE LOG [cpu]
 
-Starts the run `r1`, or goes on with it. Each evaluation writes "begin ID" and "end ID" to LOG.
+Starts the run `r1`, or goes on with it. Each evaluation writes "begin ID" and "end ID" to LOG. With `cpu`, candidates
+are verified by worker processes before.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ import os
 import sys
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
+from tilewright.channel import WorkerHost
 from tilewright.errors import UsageError
+from tilewright.evaluators.local import LocalEvaluator
 from tilewright.protocols import Verdict
 from tilewright.records import (
     Brief,
@@ -23,6 +27,7 @@ from tilewright.records import (
     Job,
     Problem,
     Run,
+    Verified,
     WorkloadEstimate,
 )
 from tilewright.report.terminal import QuietWatcher
@@ -31,28 +36,50 @@ from tilewright.search.policies import StopRules
 from tilewright.store import Store
 
 TURNS, PER_TURN = 6, 4
+REFERENCE = """
+import torch
+
+class Model(torch.nn.Module):
+    def forward(self, x):
+        return torch.tanh(x)
+
+def get_inputs():
+    return [torch.randn(16, 32)]
+
+def get_init_inputs():
+    return []
+"""
+MODULE = REFERENCE.replace("class Model", "class ModelNew")
 
 
 class SlowEvaluator:
-    """Says that a candidate's number is its time."""
+    """Says that a candidate's number is its time, where `verifier` (if any) has found it right."""
 
     name = "slow"
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, verifier: LocalEvaluator | None) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._verifier = verifier
 
     def submit(self, job: Job) -> Future[Evaluation]:
         name = job.candidate.hypothesis
         os.write(self._log, f"begin {name}\n".encode())
-        time.sleep(0.006)
-        os.write(self._log, f"end {name}\n".encode())
         ms = 100.0 - int(name)
         row = WorkloadEstimate("default", 1.0, ms, ms / 2, ms * 2, 1.0, "memory")
+        evaluation: Evaluation = Estimated(Estimate((row,), "H100", "counted", False))
+        if self._verifier:
+            verified = self._verifier.submit(replace(job, effort="quick", deadline_s=30.0)).result()
+            evaluation = evaluation if isinstance(verified, Verified) else verified
+        else:
+            time.sleep(0.006)
+        os.write(self._log, f"end {name}\n".encode())
         future: Future[Evaluation] = Future()
-        future.set_result(Estimated(Estimate((row,), "H100", "counted", False)))
+        future.set_result(evaluation)
         return future
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        if self._verifier:
+            self._verifier.close()
 
 
 class Counting:
@@ -73,20 +100,21 @@ class Passes:
 
 
 def numbered(number: int, parent: str | None = None) -> Candidate:
-    return Candidate(f"# {number}\n", parent=parent, proposer="counting", hypothesis=str(number))
+    return Candidate(f"{MODULE}\n# {number}\n", parent=parent, proposer="counting", hypothesis=str(number))
 
 
-def main(store_path: Path, log: Path) -> None:
+def main(store_path: Path, log: Path, device: str) -> None:
     store = Store(store_path)
     try:
         run = store.load(store.find("r1"))
         store.take("r1")
     except UsageError:  # the first start: there is no run yet
-        run = Run("r1", Problem("p", ""), "k.py", (), "slow", "H100", "2026-01-01T00:00:00Z")
+        run = Run("r1", Problem("Tanh", REFERENCE), "k.py", (), "slow", "H100", "2026-01-01T00:00:00Z")
         store.begin(run)
+    evaluator = SlowEvaluator(log, LocalEvaluator(WorkerHost("cpu", jobs=2)) if device else None)
     parts = Parts(
         gates=[Passes()],
-        evaluator=SlowEvaluator(log),
+        evaluator=evaluator,
         analyze=lambda *_: (),
         structure_proposers=[Counting()],
         tuner=None,
@@ -96,8 +124,11 @@ def main(store_path: Path, log: Path) -> None:
         candidates_per_turn=PER_TURN,
         tune_budget=0,
     )
-    continue_run(run, numbered(0), parts)
+    try:
+        continue_run(run, numbered(0), parts)
+    finally:
+        evaluator.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), "".join(sys.argv[3:]))

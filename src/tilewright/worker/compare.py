@@ -18,6 +18,7 @@ from tilewright.worker import patterns
 from tilewright.worker.expected import Output
 
 ERROR_FACTOR = 16.0
+"""What is asked for where nothing else is; another factor is said in the result."""
 _CHUNK = 1 << 24
 
 
@@ -29,26 +30,26 @@ class Judgement:
     mismatch: Mismatch | None = None
 
 
-def judged(got: torch.Tensor, expected: Output, number: int = 0) -> Judgement:
+def judged(got: torch.Tensor, expected: Output, number: int = 0, factor: float = ERROR_FACTOR) -> Judgement:
     """`got` has the expected shape and dtype and lies on the device of the expected values."""
     truth, yardstick = expected.truth, expected.yardstick
     if not truth.is_floating_point():
         wrong = (got != truth.to(got.dtype)) & (got != yardstick)
         ratio = None
     else:
-        wrong, worst = _wrong_and_worst(got, expected)
+        wrong, worst = _wrong_and_worst(got, expected, factor)
         ratio = worst / _unit(expected)
     if not bool(wrong.any()):
         return Judgement(ratio)
-    return Judgement(ratio, patterns.described(got, truth, wrong, number, ratio, expected.error))
+    return Judgement(ratio, patterns.described(got, truth, wrong, number, ratio, expected.error, expected.name))
 
 
-def wrong_shape(number: int, got: str, expected: str) -> Mismatch:
-    message = f"output {number} is {got}, expected {expected}"
+def wrong_shape(number: int, got: str, expected: str, name: str = "") -> Mismatch:
+    message = f"{name or f'output {number}'} is {got}, expected {expected}"
     return Mismatch(message, output=number, got=got, expected=expected, pattern="shape")
 
 
-def _wrong_and_worst(got: torch.Tensor, expected: Output) -> tuple[torch.Tensor, float]:
+def _wrong_and_worst(got: torch.Tensor, expected: Output, factor: float) -> tuple[torch.Tensor, float]:
     rows = got.shape[0] if got.dim() else 1
     shape = (rows, got.numel() // max(1, rows))
     wrong = torch.empty(shape, dtype=torch.bool, device=got.device)
@@ -59,9 +60,9 @@ def _wrong_and_worst(got: torch.Tensor, expected: Output) -> tuple[torch.Tensor,
         part = slice(first, first + step)
         g, t, y = (x[part] for x in flat)
         error = (g.to(torch.float64) - t.to(torch.float64)).abs()
-        limit: torch.Tensor | float = ERROR_FACTOR * expected.error
+        limit: torch.Tensor | float = factor * expected.error
         if expected.slice_errors is not None:
-            limit = ERROR_FACTOR * expected.slice_errors[part].reshape(-1, 1)
+            limit = factor * expected.slice_errors[part].reshape(-1, 1)
         too_far = error > torch.clamp(rounding_step(t, got.dtype), min=limit)
         finite = torch.isfinite(t) & torch.isfinite(y)
         # Where the truth itself is not finite, the same infinity or NaN is wanted; where only PyTorch's answer

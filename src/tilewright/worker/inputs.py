@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import random
 import secrets
 import sys
 import threading
@@ -16,20 +17,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from tilewright.records import InputSpec, Problem, Unscorable, Workload
-from tilewright.worker import building, wire
+from tilewright.worker import building, families, wire
 from tilewright.worker.building import PRECISIONS, Forward, Plain
+from tilewright.worker.families import Family
 from tilewright.worker.processes import Ended
 
 LOCK = threading.RLock()
-
-Family = Literal["drawn", "nearly", "scaled", "shifted"]
-"""How the floating-point inputs are made from what `get_inputs` drew: as they are, as they were for another seed but
-for one index of the first dimension (a sample of the elements rarely shows it), times 8, plus 3."""
 
 _INTEGERS = {"int32": torch.int32, "int64": torch.int64}
 _made = itertools.count()
@@ -68,13 +66,25 @@ class Reference:
         with LOCK, _default_dtype(torch.float32), _problem_at_fault("the constructor"), torch.no_grad():
             return building.constructed(self.entry, self.init, seed, self.dtype, self.device)
 
-    def inputs(self, seed: int, family: Family = "drawn", last_seed: int | None = None) -> list[torch.Tensor]:
-        """Fresh inputs on the device, floating-point ones at the task's dtype. `last_seed` is for "nearly"."""
-        if family == "nearly" and last_seed is not None:
-            return _nearly(self.inputs(last_seed), self.inputs(seed), seed)
+    def inputs(
+        self, seed: int, family: Family = "drawn", last: Sequence[torch.Tensor] = (), gentle: bool = False
+    ) -> list[torch.Tensor]:
+        """Fresh inputs on the device, floating-point ones at the task's dtype.
+
+        `last` are those of the call before, for families that are made of them; without, they are as drawn.
+        """
         with LOCK, _default_dtype(torch.float32), torch.no_grad():
-            drawn = self._drawn(seed)
-            return [self._prepared(tensor, family) for tensor in drawn if isinstance(tensor, torch.Tensor)]
+            drawn = [t.detach().to(self.device) for t in self._drawn(seed) if isinstance(t, torch.Tensor)]
+            chooser = random.Random(seed)
+            if family in ("drawn", "first"):
+                return [self._prepared(tensor) for tensor in drawn]
+            domains = [families.domain(tensor) for tensor in drawn]
+            if family in families.FOLLOWING:
+                made = [self._prepared(tensor) for tensor in drawn]
+                combined = families.nearly if family == "nearly" else families.swapped
+                return combined(last, made, domains, chooser) if last else made
+            made = [families.varied(tensor, family, what, chooser, gentle) for tensor, what in zip(drawn, domains)]
+            return [self._prepared(tensor) for tensor in made]
 
     @functools.cached_property
     def plain_inputs(self) -> dict[int, Plain]:
@@ -102,14 +112,10 @@ class Reference:
         with _problem_at_fault("get_inputs"):
             return list(self.module.get_inputs())
 
-    def _prepared(self, tensor: torch.Tensor, family: Family) -> torch.Tensor:
-        tensor = tensor.detach().to(self.device)
-        if not tensor.is_floating_point():
-            return tensor.contiguous()
-        if family in ("scaled", "shifted") and not _bounded(tensor):
-            tensor = tensor * 8 if family == "scaled" else tensor + 3
-        wanted = self.dtype if not self.workload.inputs else tensor.dtype
-        return tensor.to(wanted).contiguous()
+    def _prepared(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.is_floating_point() and not self.workload.inputs:
+            tensor = tensor.to(self.dtype)
+        return tensor.contiguous()
 
 
 def load(problem: Problem, workload: Workload, device: str, scratch: Path) -> Reference:
@@ -135,27 +141,32 @@ def with_overrides(workload: Workload, overrides: Sequence[tuple[str, int]]) -> 
 @contextlib.contextmanager
 def running(dtype: torch.dtype) -> Iterator[None]:
     """Around a forward of the reference: that dtype is the default, no gradients, no TF32, and nobody else's turn."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     with LOCK, _default_dtype(dtype), torch.no_grad():
-        before = matmul.allow_tf32, cudnn.allow_tf32
-        matmul.allow_tf32 = cudnn.allow_tf32 = False
+        before = _flags()
+        _set_flags(_PINNED)
         try:
             yield
         finally:
-            matmul.allow_tf32, cudnn.allow_tf32 = before
+            _set_flags(before)
 
 
-def _nearly(last: list[torch.Tensor], drawn: list[torch.Tensor], seed: int) -> list[torch.Tensor]:
-    for tensor, values in zip(last, drawn):
-        if tensor.is_floating_point() and tensor.dim() and tensor.numel() and tensor.shape == values.shape:
-            index = seed % tensor.shape[0]
-            tensor[index] = values[index]
-    return last
+def unpinned() -> bool:
+    """Whether what runs now has changed one of the flags that `running` sets."""
+    return _flags() != _PINNED
 
 
-def _bounded(tensor: torch.Tensor) -> bool:
-    """Probabilities and masks (all values in 0 to 1) keep their domain."""
-    return not tensor.numel() or bool(((tensor >= 0) & (tensor <= 1)).all())
+_PINNED = (False, False, False)
+
+
+def _flags() -> tuple[bool, bool, bool]:
+    """TF32 in products and in cuDNN, and whether cuDNN chooses its algorithms by their speed today."""
+    cudnn = torch.backends.cudnn
+    return torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+
+
+def _set_flags(flags: tuple[bool, bool, bool]) -> None:
+    cudnn = torch.backends.cudnn
+    torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = flags
 
 
 def _from_specs(specs: Sequence[InputSpec]) -> list[torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import torch
@@ -14,16 +13,25 @@ _SAMPLE = 1 << 22
 
 
 def described(
-    got: torch.Tensor, truth: torch.Tensor, wrong: torch.Tensor, number: int, ratio: float | None, error: float
+    got: torch.Tensor,
+    truth: torch.Tensor,
+    wrong: torch.Tensor,
+    number: int,
+    ratio: float | None,
+    error: float,
+    name: str = "",
 ) -> Mismatch:
-    """The report of a wrong output: first wrong index, the share that is wrong, the pattern and its likely cause."""
+    """The report of a wrong output: first wrong index, the share that is wrong, the pattern and its likely cause.
+
+    `name` is what the output is called, where it isn't "output" and its number.
+    """
     index = _unravelled(int(wrong.reshape(-1).to(torch.uint8).argmax()), tuple(got.shape))
     at = got[index], truth[index]
     share = float(wrong.sum(dtype=torch.float64)) / wrong.numel()
     pattern, cause = _pattern(got, truth, wrong, share, error)
     value, wanted = (_shown(v) for v in at)
-    message = f"wrong values in output {number}: first at {list(index)}, got {value}, expected {wanted}; {pattern}"
-    message += f"; {_percent(share)} of the values are wrong"
+    message = f"wrong values in {name or f'output {number}'}: first at {list(index)}, got {value}, expected {wanted}"
+    message += f"; {pattern}; {_percent(share)} of the values are wrong"
     if ratio is not None and error > 0 and math.isfinite(ratio):
         message += f"; the largest error is {ratio:.3g} times PyTorch's own"
     return Mismatch(
@@ -47,7 +55,10 @@ def _pattern(
             return "all values are zero", "the output is never written, or the accumulator is not copied out"
         where = _where(wrong)
         if where:
-            return f"{where} are never written", "the grid or a loop ends too early, or a guard is too strict"
+            return (
+                f"{where} are never written",
+                "the grid or a loop ends before the last tile, or a guard is too strict",
+            )
         return "the wrong values are zero", "part of the output is never written"
     if share > 0.5 and values.numel() > 1 and bool((values == values[0]).all()):
         return f"the same value {_shown(values[0])} everywhere", "one value is broadcast, or the index is constant"
@@ -57,7 +68,8 @@ def _pattern(
     if floating:
         constant = _constant_relation(got, truth, wrong, error)
         if constant:
-            return constant
+            where = "" if share == 1 else _where(wrong).rstrip(",")
+            return (f"{constant[0]} ({where})", constant[1]) if where else constant
         if share > 0.1 and _close(got, truth):
             return (
                 "the values are close but too inexact",
@@ -65,7 +77,10 @@ def _pattern(
             )
     where = _where(wrong)
     if where:
-        return f"{where} are wrong", "a boundary or tile is handled wrongly there"
+        last = where.endswith("and up") or where.startswith("the last")
+        return f"{where} are wrong", f"{'the last tile' if last else 'a boundary or tile'} is handled wrongly"
+    if int(wrong.sum()) == 1:
+        return "one value alone is wrong", "a race, or an index that is met once too often or never"
     if share < 0.01:
         return "scattered values are wrong", "a race: missing synchronisation, or writes that overlap"
     return "the wrong values follow no simple pattern", ""
@@ -75,24 +90,40 @@ def _where(wrong: torch.Tensor) -> str:
     """Where the wrong values lie, if that is a block or a comb; "" otherwise."""
     if bool(wrong.all()):
         return "all values"
+    found, positions = [], 1
     for dim in range(wrong.dim() - 1, -1, -1):
-        if wrong.shape[dim] < 2:
-            continue
         others = [d for d in range(wrong.dim()) if d != dim]
         touched = wrong.any(dim=others) if others else wrong
+        positions *= int(touched.sum())
         if bool(touched.all()):
             continue
-        places = torch.nonzero(touched).flatten().tolist()
-        name = _dimension(dim, wrong.dim())
-        low, high, extent = places[0], places[-1], wrong.shape[dim]
-        steps = {b - a for a, b in itertools.pairwise(places)}
-        if len(places) == high - low + 1:
-            if high == extent - 1:
-                return f"{name} {low} and up"
-            return f"{name} {low} to {high}" if high > low else f"{name[:-1] if name.endswith('s') else name} {low}"
-        if len(steps) == 1 and (step := steps.pop()) > 1 and len(places) > 2:
-            return f"every {step}. of the {name}, from {low} on,"
+        places = _places(torch.nonzero(touched).flatten(), wrong.shape[dim], _dimension(dim, wrong.dim()))
+        if not places:
+            return _comb(wrong)
+        found.append(places)
+    if positions == 1:
+        return ""
+    exact = positions == int(wrong.sum())
+    return (" of ".join(found) if exact else _comb(wrong)) or " of ".join(found)
+
+
+def _places(touched: torch.Tensor, extent: int, name: str) -> str:
+    low, high = int(touched[0]), int(touched[-1])
+    if len(touched) == high - low + 1:
+        if high == extent - 1:
+            return f"{name} {low} and up" if low < high else f"the last of the {name}"
+        return f"{name} {low} to {high}"
+    steps = touched.diff().unique().tolist()
+    if len(steps) == 1 and len(touched) > 2:
+        return f"every {steps[0]}. of the {name}, from {low} on,"
     return ""
+
+
+def _comb(wrong: torch.Tensor) -> str:
+    """Wrong values at equal distances in memory."""
+    places = torch.nonzero(wrong.reshape(-1)).flatten()
+    steps = places.diff().unique().tolist()
+    return f"every {steps[0]}. element, from {int(places[0])} on," if len(steps) == 1 and len(places) > 2 else ""
 
 
 def _dimension(dim: int, dims: int) -> str:

@@ -1,5 +1,5 @@
 """CLASS: 20 cache by value fingerprint
-CAUGHT BY: verifier
+CAUGHT BY: timing
 REFERENCE: matmul.py
 """
 

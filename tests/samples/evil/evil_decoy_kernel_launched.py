@@ -1,5 +1,5 @@
 """CLASS: 53 decoy kernel
-CAUGHT BY: policy
+CAUGHT BY: verifier
 REFERENCE: softmax.py
 """
 

@@ -1,5 +1,5 @@
 """CLASS: 52 try/except fallback
-CAUGHT BY: policy
+CAUGHT BY: static
 REFERENCE: linear_relu.py
 """
 

@@ -94,6 +94,13 @@ def test_a_scalar_output_is_compared() -> None:
     assert mismatch is not None and mismatch.index == ()
 
 
+def _block(y: torch.Tensor, size: int = 32) -> torch.Tensor:
+    """Marks `size` rows and twice as many columns, or a single element."""
+    marks = torch.zeros_like(y, dtype=torch.bool)
+    marks[32 : 32 + size, 64 : 64 + (2 * size if size > 1 else 1)] = True
+    return marks
+
+
 PATTERNS = [
     (lambda y: y * float("nan"), "all wrong values are NaN"),
     (lambda y: torch.cat([y[:, :192], y[:, 192:] * 0], dim=1), "columns 192 and up are never written"),
@@ -105,6 +112,15 @@ PATTERNS = [
     (lambda y: y * 1.01, "1.01 times"),
     (lambda y: (y * 8).round() / 8, "close but too inexact"),
     (lambda y: torch.where(torch.arange(256) % 8 == 3, y + torch.rand(256, 256) + 1, y), "every 8. of the columns"),
+    (
+        lambda y: torch.where(torch.arange(65536).view(256, 256) % 100 == 7, y + 1, y),
+        "+1 off (every 100. element, from 7 on)",
+    ),
+    (
+        lambda y: torch.where(_block(y), y - torch.rand(256, 256) - 1, y),
+        "columns 64 to 127 of rows 32 to 63 are wrong",
+    ),
+    (lambda y: torch.where(_block(y, 1), y + 1, y), "one value alone"),
     (lambda y: y.flip(0), "no simple pattern"),
 ]
 

@@ -1,0 +1,25 @@
+"""CLASS: 53 decoy kernel
+CAUGHT BY: verifier
+REFERENCE: softmax.py
+"""
+
+import tilelang
+import tilelang.language as T
+import torch
+from torch import nn
+
+
+@tilelang.jit(out_idx=[1])
+def _copy(rows, columns):
+    @T.prim_func
+    def main(X: T.Tensor((rows, columns), "float32"), Y: T.Tensor((rows, columns), "float32")):
+        with T.Kernel(rows, threads=128) as row:
+            for j in T.Parallel(columns):
+                Y[row, j] = X[row, j]
+
+    return main
+
+
+class ModelNew(nn.Module):
+    def forward(self, x):
+        return torch.softmax(x, dim=1) + 0 * _copy(*x.shape)(x)
