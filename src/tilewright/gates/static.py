@@ -1,9 +1,9 @@
 """Does the source say that this candidate can't be scored, or means to tamper with the scoring?
 
 Reads the syntax tree and runs nothing. It rejects what no kernel needs and cheating does: other processes and
-threads, native code, the interpreter's frames and garbage, hidden code, patched modules. It guards no verdict:
-whoever wants to get past a reader of source can. What makes results trustworthy is that another process makes the
-inputs, the expected values and the clock; this gate saves the time, and names the intent.
+threads, native code, the interpreter's frames and garbage, hidden code, patched modules, another way where the kernel
+fails. It guards no verdict: whoever wants to get past a reader of source can. What makes results trustworthy is that
+another process makes the inputs, the expected values and the clock; this gate saves the time, and names the intent.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
+from tilewright.gates.fallbacks import fallbacks
 from tilewright.gates.tampering import signs_of_tampering
 from tilewright.protocols import Verdict
 from tilewright.records import Candidate, Evidence, Problem, Reason, Rejected
@@ -38,6 +39,7 @@ class StaticGate:
                 (reasons if sign.rejects else warnings).append(_in_file(sign.reason, path))
             if not path:
                 reasons += _entry_point_missing(tree, candidate)
+                reasons += fallbacks(tree, candidate.entry_point)
         if not reasons and not any(map(_defines_kernel, trees)):
             warnings.append(
                 Reason(

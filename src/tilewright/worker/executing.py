@@ -10,9 +10,6 @@ import re
 import time
 from dataclasses import dataclass
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
 from tilewright.protocols import Failure
 from tilewright.records import (
     Candidate,
@@ -32,11 +29,12 @@ from tilewright.records import (
     Workload,
     Wrong,
 )
-from tilewright.worker import inputs, wire
-from tilewright.worker.inputs import Family, Reference
-from tilewright.worker.measuring import Bench, loading
+from tilewright.worker import inputs, ownership, wire
+from tilewright.worker.baselines import loading
+from tilewright.worker.families import Family
+from tilewright.worker.inputs import Reference
+from tilewright.worker.measuring import Bench
 from tilewright.worker.processes import Deadline, Ended, NotExecuted
-from tilewright.worker.returned import tensors_in
 from tilewright.worker.verifier import Trial
 
 _SMALL_BATCHES = (4, 2)
@@ -51,6 +49,8 @@ _GRACE_S = 10.0
 """Until a process that has not come back is ended, past the time that the interpreter keeps to by itself."""
 _FULL_SHARE = 0.6
 """Of the time that is left goes to a size while there are smaller ones to fall back on."""
+_EXAMINED_BEFORE = 0.7
+"""Share of the time after which a forward without the kernels is no longer tried."""
 _CPU_FLOPS = 1e10
 """What a core does in float64 at the least; only to leave out sizes that can't be done."""
 _CPU_ELEMENTS_PER_S = 2e6
@@ -65,7 +65,7 @@ def needs_interpreter(candidate: Candidate) -> bool:
 def execute(bench: Bench, candidate: Candidate, problem: Problem, budget_s: float) -> tuple[Evidence, Failure | None]:
     """The `execution` of the evidence says what was done; the failure is one that is surely the candidate's."""
     start = time.monotonic()
-    done, failure = _all_workloads(bench, candidate, problem, budget_s)
+    done, failure = _all_workloads(bench, Job(candidate, problem), budget_s)
     execution = Execution(
         blocks=sum(one.blocks for one in done),
         of=sum(one.of for one in done),
@@ -80,7 +80,10 @@ def execute(bench: Bench, candidate: Candidate, problem: Problem, budget_s: floa
 
 def verified(bench: Bench, job: Job) -> Evaluation:
     """The evaluation of a TileLang candidate on a machine without a GPU: no time is taken."""
-    done, failure = _all_workloads(bench, job.candidate, job.problem, job.deadline_s)
+    refused = ownership.refused(job)
+    if refused:
+        return refused
+    done, failure = _all_workloads(bench, job, job.deadline_s)
     if failure:
         return failure
     missing = [one for one in done if one.not_checked]
@@ -118,42 +121,40 @@ class _Done:
     late: bool = False
 
 
-def _all_workloads(
-    bench: Bench, candidate: Candidate, problem: Problem, budget_s: float
-) -> tuple[list[_Done], Failure | None]:
-    end, done = time.monotonic() + budget_s, list[_Done]()
-    for number, workload in enumerate(problem.workloads):
-        share = (end - time.monotonic()) / (len(problem.workloads) - number)
+def _all_workloads(bench: Bench, job: Job, budget_s: float) -> tuple[list[_Done], Failure | None]:
+    end, done, workloads = time.monotonic() + budget_s, list[_Done](), job.problem.workloads
+    for number, workload in enumerate(workloads):
+        share = (end - time.monotonic()) / (len(workloads) - number)
         try:
-            done.append(_one_workload(bench, candidate, problem, workload, share))
+            done.append(_one_workload(bench, job, workload, share))
         except Ended as ended:
             return done, ended.failure
     return done, None
 
 
-def _one_workload(bench: Bench, candidate: Candidate, problem: Problem, workload: Workload, budget_s: float) -> _Done:
+def _one_workload(bench: Bench, job: Job, workload: Workload, budget_s: float) -> _Done:
     """Raises `Ended` for what is surely wrong with the candidate (or with the problem)."""
     end = time.monotonic() + budget_s
-    sizes = _sizes(bench, problem, workload, budget_s)
+    sizes = _sizes(bench, job.problem, workload, budget_s)
     if not sizes:
         return _Done(not_checked=f"{workload.name}: too big to be executed on a CPU in {budget_s:.0f} s", late=True)
     done = _Done()
     for size in sizes:
-        last, key = size is sizes[-1], (problem.id, workload.name, size.words)
+        last, key = size is sizes[-1], (job.problem.id, workload.name, size.words)
         left = end - time.monotonic()
         if not last and bench.late_executions.get(key, 0) >= _LATE_TWICE:
             continue
         if left < _LEAST_S and done.not_checked:
             break
         try:
-            done = _at_size(bench, candidate, problem, size, left if last else _FULL_SHARE * left)
+            done = _at_size(bench, job, size, left if last else _FULL_SHARE * left)
         except NotExecuted as silence:
             done = _Done(not_checked=f"{workload.name}: {silence}", late=silence.late)
             if not silence.late:
                 return done
             bench.late_executions[key] = bench.late_executions.get(key, 0) + 1
         except Ended as ended:
-            return _of_a_smaller_size(candidate, size, ended)
+            return _of_a_smaller_size(job.candidate, size, ended)
         else:
             bench.late_executions[key] = 0
             return done
@@ -175,11 +176,12 @@ def _of_a_smaller_size(candidate: Candidate, size: _Size, ended: Ended) -> _Done
     raise ended
 
 
-def _at_size(bench: Bench, candidate: Candidate, problem: Problem, size: _Size, budget_s: float) -> _Done:
+def _at_size(bench: Bench, job: Job, size: _Size, budget_s: float) -> _Done:
     """Raises `NotExecuted` where nothing is said of the candidate, `Ended` where it failed."""
+    candidate, problem = job.candidate, job.problem
     reference = bench.reference(problem, size.workload, "cpu")
     deadline, done = Deadline(budget_s + min(_GRACE_S, budget_s / 4)), _Done(size.words)
-    start, warnings = time.monotonic(), list[Reason]()
+    start, warnings, notes = time.monotonic(), list[Reason](), list[str]()
     with bench.candidate_runner(candidate, deadline) as runner:
         seed, answers = bench.answers(problem, size.workload)
         trial = Trial(reference, runner, deadline, seed=seed, answers=answers)
@@ -191,6 +193,10 @@ def _at_size(bench: Bench, candidate: Candidate, problem: Problem, size: _Size, 
                 _add(done, warnings, header)
                 if time.monotonic() - start > budget_s / 3:
                     break
+            if time.monotonic() - start < _EXAMINED_BEFORE * budget_s:
+                notes += ownership.examined(trial, job, full_size=not size.words).notes
+            else:
+                notes.append("no time was left to see whether its kernels do the work")
         except Ended as ended:
             if not isinstance(ended.failure, TimedOut):
                 raise
@@ -199,7 +205,7 @@ def _at_size(bench: Bench, candidate: Candidate, problem: Problem, size: _Size, 
             if not (silence.late and done.calls):
                 raise
     done.calls, done.error_ratio = trial.checked_calls, trial.error_ratio
-    done.warnings, done.notes = tuple(dict.fromkeys(warnings)), tuple(trial.notes)
+    done.warnings, done.notes = tuple(dict.fromkeys(warnings)), (*trial.notes, *notes)
     return done
 
 
@@ -251,18 +257,12 @@ def _with_leading(workload: Workload, extent: int) -> Workload:
 
 
 def _too_big(reference: Reference, budget_s: float) -> bool:
-    """Whether the reference alone would take most of the time on a CPU, told from shapes without data."""
-    specs = reference.workload.inputs
-    try:
-        with inputs.LOCK, torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            given = [torch.empty(spec.shape) for spec in specs] or list(reference.module.get_inputs())
-            module = reference.problem.form == "module"
-            returned = tensors_in((reference.entry(*reference.init) if module else reference.entry)(*given))
-            given = [argument for argument in given if isinstance(argument, torch.Tensor)]
-    except Exception:  # the user's code on tensors without data may raise anything; then the size is tried
+    """Whether the reference alone would take most of the time on a CPU; where that can't be told, a size is tried."""
+    work = ownership.work_of(reference)
+    if work is None:
         return False
-    elements = sum(tensor.numel() for tensor in (*given, *returned))
-    return bool(elements / _CPU_ELEMENTS_PER_S + int(counter.get_total_flops()) / _CPU_FLOPS > budget_s / 4)
+    flops, elements = work
+    return elements / _CPU_ELEMENTS_PER_S + flops / _CPU_FLOPS > budget_s / 4
 
 
 def _worst(done: list[_Done]) -> float | None:

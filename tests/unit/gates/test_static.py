@@ -228,6 +228,84 @@ def test_what_honest_files_do_too_is_only_warned_of(line: str, rule: str) -> Non
     assert warnings(f"{KERNEL}\n{line}\n") == [rule]
 
 
+MODULE = """
+import contextlib
+import tilelang
+import tilelang.language as T
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+@tilelang.jit(out_idx=[-1])
+def scaled(n):
+    @T.prim_func
+    def main(X: T.Tensor((n,), "float16"), Y: T.Tensor((n,), "float16")):
+        with T.Kernel(1) as b:
+            Y[b] = X[b]
+    return main
+
+def kernel_for(n):
+    return scaled(n)
+
+def by_torch(x):
+    return torch.relu(x)
+
+class ModelNew(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        try:
+            self.kernel = scaled(8)
+        except RuntimeError:
+            self.kernel = F.relu
+        self.plans = {8: kernel_for(8)}
+
+    def by_hand(self, x):
+        return x.softmax(-1)
+
+    def forward(self, x):
+"""
+
+
+def with_forward(body: str) -> str:
+    return MODULE + "".join(f"        {line}\n" for line in body.splitlines())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "try:\n    return scaled(x.numel())(x)\nexcept Exception:\n    return torch.relu(x)",
+        "try:\n    y = self.kernel(x)\nexcept RuntimeError:\n    y = x @ x\nreturn y",
+        "k = kernel_for(8)\ntry:\n    y = k(x)\nexcept RuntimeError:\n    y = self.linear(x)\nreturn y",
+        "try:\n    return self.plans[8](x)\nexcept Exception:\n    pass\nreturn F.relu(x)",
+        "try:\n    y = self.kernel(x)\nexcept Exception:\n    y = None\nif y is None:\n    y = by_torch(x)\nreturn y",
+        "try:\n    y = self.kernel(x)\nexcept Exception:\n    pass\nelse:\n    return y\nreturn self.by_hand(x)",
+        "with contextlib.suppress(Exception):\n    return self.kernel(x)\nreturn super().forward(x)",
+    ],
+    ids=["return", "product", "module", "after", "flag", "else", "suppressed"],
+)
+def test_pytorch_standing_in_for_a_failing_kernel_is_rejected(body: str) -> None:
+    (reason,) = reasons(with_forward(body))
+    assert reason.rule == "fallback" and reason.action
+    assert reason.line == MODULE.count("\n") + 1 + body.startswith("k =")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "try:\n    y = self.plans[9](x)\nexcept KeyError:\n    y = scaled(9)(x)\nreturn y",
+        "try:\n    k = self.plans[9]\nexcept KeyError:\n    k = kernel_for(9)\nreturn k(torch.relu(x))",
+        "try:\n    return self.kernel(x)\nexcept RuntimeError as e:\n    raise ValueError(torch.sum(x)) from e",
+        "try:\n    y = self.room\nexcept AttributeError:\n    y = self.room = torch.empty(8)\nreturn self.kernel(x)",
+        "try:\n    v = x.view(-1)\nexcept RuntimeError:\n    v = torch.clone(x)\nreturn self.kernel(v)",
+        "try:\n    y = self.kernel(x)\nfinally:\n    self.calls = 1\nreturn torch.relu(y)",
+    ],
+    ids=["built", "planned", "raised on", "room made", "another try", "finally"],
+)
+def test_a_try_that_hides_no_broken_kernel_is_honest(body: str) -> None:
+    assert reasons(with_forward(body)) == []
+
+
 def test_a_mode_that_intercepts_operations_is_rejected() -> None:
     source = KERNEL + "\nfrom torch.overrides import TorchFunctionMode\n"
     assert [r.rule for r in reasons(source)] == ["forbidden-import"]
