@@ -1,46 +1,106 @@
 """How is a candidate called while it is timed?
 
-Timed calls take turns with sets of inputs; what each call returned is kept on the device until it was asked for.
+The inputs of each call are new, and come through a tray: on a GPU behind the gate, after everything was enqueued.
+They are put into tensors that are used again and again, a few of them in an order that the verifier draws, so that no
+call can be told by its addresses; what it returned is copied into the tray of outputs before the next call begins.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from tilewright.worker.building import Forward
-from tilewright.worker.returned import no_plain_tensors, tensors_in, written
-from tilewright.worker.stopwatch import Block, CpuStopwatch, CudaStopwatch
-from tilewright.worker.tray import Tray
+from tilewright.worker.devicetray import DeviceTray
+from tilewright.worker.gate import Hold
+from tilewright.worker.returned import no_plain_tensors, tensors_in
+from tilewright.worker.stopwatch import CpuStopwatch, CudaStopwatch
+from tilewright.worker.tray import Slot, Tray, laid_out
 from tilewright.worker.wire import Header
+
+AnyTray = Tray | DeviceTray
+_FLOOR_CALLS = 20
 
 
 class Clocked:
-    """A constructed candidate on a device with the sets of inputs that timed calls take turns with."""
+    """A constructed candidate, and where its timed calls find their inputs and leave their outputs.
 
-    def __init__(self, forward: Forward, device: str, sets: list[list[torch.Tensor]]) -> None:
+    Inputs of call i lie `input_stride` * i bytes after those of call 0, whose `slots` are given; outputs likewise.
+    """
+
+    def __init__(
+        self, forward: Forward, device: str, request: Header, trays: dict[str, AnyTray], hold: Hold | None
+    ) -> None:
         self._forward = forward
-        self._sets = _Refilled(sets)
+        self._slots = [Slot.from_plain(plain) for plain in request["slots"]]
+        self._input_stride, self._output_stride = request["input_stride"], request["output_stride"]
+        self._inputs, self._outputs = trays["inputs"], trays["outputs"]
+        self._places = [
+            [torch.empty(slot.shape, dtype=slot.dtype, device=device) for slot in self._slots]
+            for _ in range(request["places"])
+        ]
+        self._hold = hold
+        if hold is not None:
+            for tray in (self._inputs, self._outputs):
+                if isinstance(tray, Tray):
+                    tray.pin()
         self._stopwatch: CpuStopwatch | CudaStopwatch = CudaStopwatch() if device == "cuda" else CpuStopwatch()
-        self._block = Block()
+        self._turns: list[_Turn] = []
+        self._request: Header = {}
 
-    def time(self, request: Header) -> Header:
-        self._block = Block()  # frees the outputs of the block before
-        self._block = self._stopwatch.run(self._plain_outputs, self._sets, request["order"])
-        return {"ms": self._block.ms, "ran_dry": self._block.ran_dry, "lead_ms": self._block.lead_ms}
+    def enqueue(self, request: Header) -> Header:
+        """Make everything ready for a block. Where it is gated, all calls are enqueued and nothing has begun."""
+        self._request = request
+        self._turns = [_Turn(self, call, place) for call, place in enumerate(request["places"])]
+        if request["gated"]:
+            assert isinstance(self._stopwatch, CudaStopwatch) and self._hold is not None
+            hold = self._hold
+            self._stopwatch.enqueue(self._plain_outputs, self._turns, lambda: hold.until(request["round"]))
+        return {}
 
-    def fetch(self, request: Header, tray: Tray) -> Header:
-        """The outputs of some calls of the last block, one call after the other in the tray."""
-        offset, described = 0, []
-        for call in request["calls"]:
-            slots, offset = written(tray, self._block.outputs[call], offset)
-            described.append(slots)
-        return {"calls": described}
+    def finish(self) -> Header:
+        """Times in ms of the block's calls, and what each returned: shapes, dtypes and places in the tray."""
+        return {"ms": self._times(), "calls": [turn.described for turn in self._turns]}
+
+    def floor_us(self) -> float:
+        """Median of what the device's clock reads for a kernel that does next to nothing."""
+        if isinstance(self._stopwatch, CpuStopwatch):
+            return 0.0
+        few = torch.zeros(16, device="cuda")
+        self._stopwatch.enqueue(lambda: few.zero_(), [_Nothing()] * _FLOOR_CALLS, hold=lambda: None)
+        return 1e3 * statistics.median(self._stopwatch.finish())
+
+    def _times(self) -> list[float]:
+        watch = self._stopwatch
+        if isinstance(watch, CpuStopwatch):
+            return watch.run(self._plain_outputs, self._turns)
+        if self._request["gated"]:
+            return watch.finish()
+        if self._request["clock"] == "latency":
+            return watch.latencies(self._plain_outputs, self._turns)
+        return watch.run(self._plain_outputs, self._turns)
+
+    def put(self, call: int, place: int) -> Sequence[torch.Tensor]:
+        tensors = self._places[place]
+        for tensor, slot in zip(tensors, self._slots):
+            moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._input_stride)
+            tensor.copy_(self._inputs.view(moved), non_blocking=True)
+        return tensors
+
+    def keep(self, call: int, output: Any) -> list[Any]:
+        tensors = tensors_in(output)
+        slots, size = laid_out([(tuple(tensor.shape), tensor.dtype) for tensor in tensors])
+        if size <= self._output_stride:
+            for tensor, slot in zip(tensors, slots):
+                moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._output_stride)
+                self._outputs.view(moved).copy_(tensor, non_blocking=True)
+        return [slot.plain() for slot in slots]
 
     def _plain_outputs(self, *inputs: torch.Tensor) -> Any:
-        """A timed call: what would only be computed as it is copied, after the clock was read, is no output."""
+        """What would only be computed as it is copied, after the clock was read, is no output."""
         output = self._forward(*inputs)
         refused = no_plain_tensors(tensors_in(output))
         if refused:
@@ -48,20 +108,21 @@ class Clocked:
         return output
 
 
-class _Refilled(Sequence[list[torch.Tensor]]):
-    """Sets of inputs that take turns in the same tensors, so that no call can tell by them what it is given.
+class _Nothing:
+    def put(self) -> Sequence[torch.Tensor]:
+        return ()
 
-    Each has memory of its own beside that: one set more than there are.
-    """
+    def keep(self, output: Any) -> None:
+        pass
 
-    def __init__(self, sets: list[list[torch.Tensor]]) -> None:
-        self._sets = sets
-        self._given = [tensor.clone() for tensor in sets[0]]
 
-    def __len__(self) -> int:
-        return len(self._sets)
+class _Turn:
+    def __init__(self, clocked: Clocked, call: int, place: int) -> None:
+        self._clocked, self._call, self._place = clocked, call, place
+        self.described: list[Any] = []
 
-    def __getitem__(self, which: Any) -> Any:
-        for tensor, values in zip(self._given, self._sets[which]):
-            tensor.copy_(values)
-        return self._given
+    def put(self) -> Sequence[torch.Tensor]:
+        return self._clocked.put(self._call, self._place)
+
+    def keep(self, output: Any) -> None:
+        self.described = self._clocked.keep(self._call, output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import platform
 import re
@@ -11,20 +12,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from tilewright.worker.processes import Deadline
 
 _SHORT_NAME = re.compile(r"\b(GH200|GB200|H100|H200|B200|B300|A100|A10G|A10|A40|L40S|L40|L4|T4|V100)\b")
-_READINGS = (
-    ("sm_clock_mhz", "clocks.sm"),
-    ("memory_clock_mhz", "clocks.mem"),
-    ("temperature_c", "temperature.gpu"),
-    ("power_w", "power.draw"),
-)
 
 
 def device_name() -> str:
@@ -82,10 +79,24 @@ def versions() -> tuple[tuple[str, str], ...]:
 
 
 @contextlib.contextmanager
-def exclusive(device: str, deadline: Deadline) -> Iterator[None]:
-    """Nobody else times on this GPU meanwhile: a lock on a file named after it, shared by all runs of a machine.
+def alone(device: str, deadline: Deadline) -> Iterator[None]:
+    """Nobody else uses this GPU meanwhile, of all runs on this machine.
 
     The wait for it is not counted against the deadline."""
+    with _locked(device, deadline, fcntl.LOCK_EX):
+        yield
+
+
+@contextlib.contextmanager
+def beside_others(device: str, deadline: Deadline) -> Iterator[None]:
+    """Nobody is timed on this GPU meanwhile; others may use it as well."""
+    with _locked(device, deadline, fcntl.LOCK_SH):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(device: str, deadline: Deadline, how: int) -> Iterator[None]:
+    """A lock on a file named after the GPU."""
     if device != "cuda":
         yield
         return
@@ -96,21 +107,82 @@ def exclusive(device: str, deadline: Deadline) -> Iterator[None]:
         with contextlib.suppress(PermissionError):  # another user's file; it was made writable for all then
             os.chmod(path, 0o666)
         start = time.monotonic()
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, how)
         deadline.extend(time.monotonic() - start)
         yield
     finally:
         os.close(descriptor)
 
 
-def readings() -> tuple[tuple[str, float], ...]:
-    """Clocks, temperature and power as the driver gives them now; empty where it gives none."""
-    values = _query(",".join(query for _, query in _READINGS)).split(",")
-    found = []
-    for (name, _), value in zip(_READINGS, values):
-        with contextlib.suppress(ValueError):
-            found.append((name, float(value)))
-    return tuple(found)
+@dataclass(frozen=True)
+class Sample:
+    """How the GPU was doing at a moment, by NVML."""
+
+    sm_clock_mhz: float
+    memory_clock_mhz: float
+    temperature_c: float
+    power_w: float
+    reasons: int
+    """Bits that say why the clocks are what they are (nvml.h, nvmlClocksEventReasons)."""
+    foreign: tuple[int, ...] = ()
+    """Processes that hold a context on this GPU and are none of ours."""
+
+    @property
+    def throttled(self) -> bool:
+        """Too hot, or short of power by the board's or the rack's word; its own power limit is not meant, which a
+        long matrix product reaches at all times."""
+        return bool(self.reasons & _THROTTLED)
+
+
+_THROTTLED = 0x8 | 0x20 | 0x40 | 0x80
+"""Hardware slowdown, software thermal, hardware thermal, hardware power brake slowdown (nvml.h)."""
+
+
+def sample() -> Sample | None:
+    """None where NVML can't be asked. Takes a quarter of a millisecond."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        handle = _handle()
+        processes = [process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
+        return Sample(
+            sm_clock_mhz=float(pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM)),
+            memory_clock_mhz=float(pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_MEM)),
+            temperature_c=float(pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
+            power_w=pynvml.nvmlDeviceGetPowerUsage(handle) / 1000,
+            reasons=int(pynvml.nvmlDeviceGetCurrentClocksEventReasons(handle)),
+            foreign=tuple(pid for pid in processes if not _is_ours(pid)),
+        )
+    except pynvml.NVMLError:
+        return None
+
+
+@functools.cache
+def _handle() -> Any:
+    import pynvml
+
+    pynvml.nvmlInit()
+    return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(0).uuid}")
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether it descends from this process or is another run's, which waits while this one times.
+
+    One that /proc doesn't know is counted as ours: from within a container that number means nothing.
+    """
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        try:
+            stat = Path("/proc", str(pid), "stat").read_text(errors="replace")
+            if b"tilewright" in Path("/proc", str(pid), "cmdline").read_bytes():
+                return True
+        except OSError:
+            return True
+        pid = int(stat.rpartition(")")[2].split()[1])
+    return False
 
 
 def _query(fields: str) -> str:

@@ -27,7 +27,7 @@ from tilewright.errors import RecordError, TilewrightError
 from tilewright.records import Candidate, Crashed, Evaluation, Evidence, Job, Problem
 from tilewright.worker import executing, gpu, measuring, sandbox, wire
 from tilewright.worker.measuring import Bench
-from tilewright.worker.processes import Deadline, Ended, Nursery
+from tilewright.worker.processes import Deadline, Ended, Nursery, was_killed
 
 Answer = dict[str, Any]
 
@@ -66,14 +66,18 @@ class Host:
             reply({"id": number, "started": True})
             operation = getattr(self, f"_do_{request['op']}")
             with torch.no_grad():  # belongs to the thread
-                reply({"id": number, "answer": operation(request["payload"], request["deadline_s"])})
+                answer = operation(request["payload"], request["deadline_s"])
+                if _was_killed(answer):  # once more: it may have been the wrong one
+                    answer = operation(request["payload"], request["deadline_s"])
+                reply({"id": number, "answer": answer})
         except TilewrightError as error:
             if self.ending.is_set():
                 return
-            if not self.bench.nursery.alive():
+            if not self.bench.nursery.alive(settle_s=0.5):
                 # Nothing can be run without a zygote. Whoever waits learns it from our end, and starts another host.
                 sys.stderr.write(f"{error}\n")
                 sys.stderr.flush()
+                sandbox.sweep()
                 os._exit(1)
             reply({"id": number, "error": f"{type(error).__name__}: {error}"})
         except Exception:  # the border of the process: a bug in here must reach whoever asked, not end the host
@@ -91,7 +95,7 @@ class Host:
             "versions": dict(gpu.versions()),
             "properties": gpu.properties(),
             "jobs": self.jobs,
-            "isolation": sandbox.RUNG,
+            "isolation": self.bench.nursery.rung,
         }
 
     def _do_inspect(self, payload: Answer, deadline_s: float) -> Answer:
@@ -145,11 +149,16 @@ def serve(device: str, jobs: int, scratch: Path) -> None:
     torch.set_grad_enabled(False)
     if device == "cpu":
         torch.set_num_threads(1)
-    bench = Bench(Nursery(scratch), device, scratch)
+    bench = Bench(Nursery(scratch, device_trays=device == "cuda"), device, scratch)
     Host(bench, jobs).serve(requests, replies)
     sandbox.sweep()
     shutil.rmtree(scratch, ignore_errors=True)  # a thread may have made a folder there after it was removed
     os._exit(0)  # threads that wait for a driver must not keep the process
+
+
+def _was_killed(answer: Answer) -> bool:
+    failure = answer.get("evaluation", answer.get("failure"))
+    return failure is not None and was_killed(jsonform.from_plain(Evaluation, failure))
 
 
 def _found(evidence: Evidence, failure: object) -> Answer:

@@ -26,17 +26,6 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     return statistics.median(ordered), low, high
 
 
-def geometric_mean_interval(
-    parts: Sequence[tuple[float, float, float, float]],
-) -> tuple[float, float, float]:
-    """(mean, low, high) of independent (weight, ratio, low, high): the widths of the logarithms add in quadrature."""
-    total = sum(weight for weight, *_ in parts)
-    mean = sum(weight * math.log(ratio) for weight, ratio, *_ in parts) / total
-    below = math.sqrt(sum((w / total * math.log(ratio / low)) ** 2 for w, ratio, low, _ in parts))
-    above = math.sqrt(sum((w / total * math.log(high / ratio)) ** 2 for w, ratio, _, high in parts))
-    return math.exp(mean), math.exp(mean - below), math.exp(mean + above)
-
-
 def _rank(count: int, needed: int, probability: float) -> int:
     """The smallest rank k (from 1) with P(at least `needed` of `count` draws have rank <= k) >= probability."""
     for rank in range(1, count + 1):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import statistics
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,30 +14,39 @@ import torch
 from tilewright.errors import WorkerError
 from tilewright.records import (
     Candidate,
+    Comparison,
     Evaluation,
     Job,
     Measured,
     Measurement,
     Problem,
+    Reason,
+    Rejected,
     Unscorable,
     Verified,
     Workload,
     WorkloadTiming,
 )
-from tilewright.worker import gpu, inputs, intervals, sandbox, timing
+from tilewright.scores import mean_interval
+from tilewright.worker import floor, gpu, inputs, ownership, timing, trust
+from tilewright.worker.baselines import Baselines, loading
 from tilewright.worker.inputs import Reference
+from tilewright.worker.ownership import Census, Ownership
 from tilewright.worker.processes import Deadline, Ended, Nursery, Runner
-from tilewright.worker.timing import CPU_PLANS, PLANS, Timing
-from tilewright.worker.verifier import Answers, Trial, construction
-from tilewright.worker.wire import Header
+from tilewright.worker.timing import CPU_PLANS, PLANS, Plan, Timing
+from tilewright.worker.trust import Trust
+from tilewright.worker.verifier import Answers, Trial
 
-CLOCK = "events, queue kept full"
+CLOCK = "device: events around one forward, queue kept full"
+CONFIRMATIONS = 3
+"""Times that a new best is measured again, each with processes and seeds of its own."""
 _REFERENCES_KEPT = 16
 _ANSWERS_KEPT = 4
-_BASELINES_KEPT = 2
-_BASELINE_LIFE_S = 86400.0
-_DRY = 0.2
-"""Share of calls with a gap in the queue from which on the times are said to include the host's."""
+_LIE_FACTOR = 2.0
+_LEAST_LAUNCH = 0.7
+"""Of what the clock reads for a kernel that does next to nothing."""
+_LIE_MS = 0.3
+"""More time than claimed by this much is no noise: the claim is void."""
 
 
 @dataclass
@@ -51,8 +60,11 @@ class Bench:
     """How many candidates in a row took too long on this CPU: by problem, workload and size."""
     _references: OrderedDict[tuple[str, Workload], Reference] = field(default_factory=OrderedDict)
     _answers: OrderedDict[tuple[str, Workload], tuple[int, Answers]] = field(default_factory=OrderedDict)
-    _baselines: OrderedDict[tuple[str, Workload], Runner] = field(default_factory=OrderedDict)
+    _floors: dict[tuple[str, Workload], float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.baselines = Baselines(self.nursery, self.device)
 
     def reference(self, problem: Problem, workload: Workload, device: str) -> Reference:
         """The problem's reference, imported once a workload. Raises `Ended` with `Unscorable`."""
@@ -66,49 +78,24 @@ class Bench:
             return self._references[key]
 
     def answers(self, problem: Problem, workload: Workload) -> tuple[int, Answers]:
-        """A seed and what is known under it: candidates executed on the CPU share them within one host's life.
+        """A seed and what is known under it: candidates that get a first look share them within one host's life.
 
-        A measurement doesn't: its seeds are its own."""
+        A full measurement doesn't: its seeds are its own."""
         with self._lock:
             known = self._answers.setdefault((problem.id, workload), (inputs.secret_seed(), {}))
             while len(self._answers) > _ANSWERS_KEPT:
                 self._answers.popitem(last=False)
             return known
 
-    @contextlib.contextmanager
-    def baseline(self, trial: Trial, fresh: bool) -> Iterator[Runner]:
-        """A process that holds the reference, constructed; kept for the next candidate unless a fresh one is wanted.
-
-        Its parameters are drawn from another seed then: what it computes is not compared, only timed.
-        """
-        reference, deadline = trial.reference, trial.deadline
-        key = (f"{reference.problem.id} {self.device}", reference.workload)
-        with self._lock:
-            runner = None if fresh else self._baselines.pop(key, None)
-        made = runner is None
-        if runner is None:
-            name = f"reference-{reference.problem.id}"
-            runner = self.nursery.runner(name, Deadline(_BASELINE_LIFE_S), of_reference=True)
-        try:
-            if made:
-                runner.ask(_baseline_loading(reference.problem, reference.workload, self.device), deadline)
-                runner.ask(construction(reference, trial.last_parameters_seed), deadline)
-            yield runner
-        finally:
-            if fresh or not runner.usable:
-                runner.close()
-            else:
-                self._keep_baseline(key, runner)
-
-    def _keep_baseline(self, key: tuple[str, Workload], runner: Runner) -> None:
-        with self._lock:
-            surplus = [self._baselines.pop(key, None)]
-            self._baselines[key] = runner
-            if len(self._baselines) > _BASELINES_KEPT:
-                surplus.append(self._baselines.popitem(last=False)[1])
-        for one in surplus:
-            if one is not None:
-                one.close()
+    def floor_ms(self, reference: Reference, written_bytes: float) -> float:
+        """The least time that a forward can take on this GPU by the bytes it must move; 0 where none is known."""
+        key = (reference.problem.id, reference.workload)
+        device = floor.this_gpu()
+        if device is None:
+            return 0.0
+        if key not in self._floors:
+            self._floors[key] = floor.bytes_needed(reference, inputs.secret_seed())
+        return floor.floor_ms(self._floors[key], written_bytes, device)
 
     def candidate_runner(self, candidate: Candidate, deadline: Deadline, threads: int = 1) -> Runner:
         return self.nursery.runner(candidate.id, deadline, threads)
@@ -118,8 +105,15 @@ def measure(bench: Bench, job: Job) -> Evaluation:
     """`Measured` on a GPU, `Verified` on a CPU, or the failure."""
     if bench.device == "cuda" and not torch.cuda.is_available():
         raise WorkerError("PyTorch finds no CUDA GPU on this machine")
+    refused = ownership.refused(job)
+    if refused is not None:
+        return refused
+    confirming = job.effort == "confirm" and bench.device == "cuda"
     try:
-        results = [_workload(bench, job, workload) for workload in job.problem.workloads]
+        rounds = [
+            [_workload(bench, job, workload, place) for place, workload in enumerate(job.problem.workloads, first)]
+            for first in _firsts(job, CONFIRMATIONS if confirming else 1)
+        ]
     except Ended as ended:
         return ended.failure
     except torch.OutOfMemoryError:
@@ -127,7 +121,13 @@ def measure(bench: Bench, job: Job) -> Evaluation:
     finally:
         if bench.device == "cuda":
             torch.cuda.empty_cache()  # the next candidate needs it
-    return _measured(results, job) if bench.device == "cuda" else _verified(results)
+    return _measured(rounds, job) if bench.device == "cuda" else _verified(rounds[0])
+
+
+def _firsts(job: Job, rounds: int) -> range:
+    """Of each round the place of its first seed among all."""
+    count = len(job.problem.workloads)
+    return range(0, rounds * count, count)
 
 
 @dataclass
@@ -135,129 +135,199 @@ class _Result:
     workload: Workload
     trial: Trial
     timing: Timing
-    conditions: tuple[tuple[str, float], ...]
+    trust: Trust
+    census: Census
+    floor_ms: float
+    rung: str
 
 
-def loading(candidate: Candidate, problem: Problem, device: str, interpret_s: float = 0.0) -> Header:
-    return {
-        "op": "load",
-        "source": candidate.source,
-        "support": [[file.path, file.text] for file in candidate.support],
-        "form": candidate.form,
-        "entry_point": candidate.entry_point,
-        "precision": problem.precision,
-        "device": device,
-        "interpret": interpret_s,
-        "threads": 1,
-        "overrides": [],
-    }
-
-
-def _workload(bench: Bench, job: Job, workload: Workload) -> _Result:
+def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result:
+    """One process of the candidate's at one workload: checked, timed, and its kernels looked at."""
     deadline = Deadline(job.deadline_s)
     reference = bench.reference(job.problem, workload, bench.device)
+    plan = (PLANS if bench.device == "cuda" else CPU_PLANS)[job.effort]
     with bench.candidate_runner(job.candidate, deadline) as runner:
-        trial = Trial(reference, runner, deadline)
+        trial = _trial(bench, job, reference, runner, deadline, place)
         runner.ask(loading(job.candidate, job.problem, bench.device), deadline)
         trial.construct()
-        with gpu.exclusive(bench.device, deadline):
-            try:
+        try:
+            with gpu.beside_others(bench.device, deadline):
                 trial.check()
-                taken, conditions = _timed(bench, job, trial)
-            finally:
-                runner.close()  # before others have their turn: a hung or dying process would slow them
-    return _Result(workload, trial, taken, conditions)
+            with gpu.alone(bench.device, deadline):
+                taken = _timed(bench, job, trial, plan)
+            with gpu.beside_others(bench.device, deadline):
+                lowest = _above_floor(bench, trial, taken) if bench.device == "cuda" else 0.0
+                owned = ownership.examined(trial, job)
+        finally:
+            runner.close()
+    trusted = _trusted(bench, job, trial, taken, plan, owned)
+    return _Result(workload, trial, taken, trusted, owned.census, lowest, bench.nursery.rung)
 
 
-def _timed(bench: Bench, job: Job, trial: Trial) -> tuple[Timing, tuple[tuple[str, float], ...]]:
-    on_gpu = bench.device == "cuda"
-    plan = (PLANS if on_gpu else CPU_PLANS)[job.effort]
+def _trial(bench: Bench, job: Job, reference: Reference, runner: Runner, deadline: Deadline, place: int) -> Trial:
+    given = {"effort": job.effort, "error_factor": job.error_factor, "backward": job.backward}
+    if len(job.seeds) > place:
+        return Trial(reference, runner, deadline, seed=job.seeds[place], **given)  # type: ignore[arg-type]
+    return Trial(reference, runner, deadline, **given)  # type: ignore[arg-type]
+
+
+def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> Timing:
+    """Raises `Ended` where the times can't be what the candidate's process says."""
     stop_below = job.incumbent_ratio if len(job.problem.workloads) == 1 else None
-    with bench.baseline(trial, fresh=job.effort == "confirm") as baseline:
-        before = gpu.readings() if on_gpu else ()
-        taken = timing.timed(trial, baseline, trial.timed_sets(), plan, trial.deadline, stop_below)
-        after = gpu.readings() if on_gpu else ()
-    return taken, _conditions(before, after)
+    with bench.baselines.running(trial, job.baselines, fresh=job.effort == "confirm") as baselines:
+        taken = timing.timed(trial, baselines, job.baselines[0].name, plan, trial.deadline, stop_below)
+    if bench.device == "cuda" and _lies(taken):
+        seen = taken.candidate_ms + taken.hidden_ms
+        said = f"its process says {taken.candidate_ms:.3g} ms a call, the evaluator's clock saw {seen:.3g} ms"
+        action = "Leave the clocks alone, and do the work in forward."
+        raise Ended(Rejected("timing", (Reason("clock", said, None, action),)))
+    return taken
 
 
-def _baseline_loading(problem: Problem, workload: Workload, device: str) -> Header:
-    as_candidate = Candidate(problem.source, problem.form, problem.entry_point, support=problem.support)
-    overrides = [[name, value] for name, value in workload.overrides]
-    return {**loading(as_candidate, problem, device), "overrides": overrides}
+def _lies(taken: Timing) -> bool:
+    """Whether in every round far more time went by than the candidate's process says, by any noise; or whether it
+    says less than a kernel takes that does nothing."""
+    if taken.candidate_ms < _LEAST_LAUNCH * taken.launch_floor_us / 1e3:
+        return True
+    seen = taken.candidate_ms + taken.surely_hidden_ms
+    return seen > _LIE_FACTOR * taken.candidate_ms and taken.surely_hidden_ms > _LIE_MS
 
 
-def _measured(results: list[_Result], job: Job) -> Measured:
-    timings = tuple(
-        WorkloadTiming(
-            workload=result.workload.name,
-            weight=result.workload.weight,
-            pairs=tuple(result.timing.pairs),
-            ratio=result.timing.ratio,
-            low=result.timing.low,
-            high=result.timing.high,
-            candidate_ms=intervals.median_interval([c for c, _ in result.timing.pairs])[0],
-            baseline_ms=intervals.median_interval([b for _, b in result.timing.pairs])[0],
+def _above_floor(bench: Bench, trial: Trial, taken: Timing) -> float:
+    lowest = bench.floor_ms(trial.reference, trial.written_bytes)
+    if taken.candidate_ms < floor.MARGIN * lowest:
+        said = (
+            f"{taken.candidate_ms:.3g} ms is less than this GPU needs to move the bytes that the output depends on "
+            f"({lowest:.3g} ms)"
         )
-        for result in results
-    )
-    if len(timings) == 1:
-        ratio, low, high = timings[0].ratio, timings[0].low, timings[0].high
-    else:
-        parts = [(t.weight, t.ratio, t.low, t.high) for t in timings]
-        ratio, low, high = intervals.geometric_mean_interval(parts)
-    notes, doubts = _trust_notes(results)
+        action = "Something is not done within the timed call; if all of it is, please report this problem."
+        raise Ended(Rejected("timing", (Reason("physical-floor", said, None, action),)))
+    return lowest
+
+
+def _trusted(bench: Bench, job: Job, trial: Trial, taken: Timing, plan: Plan, owned: Ownership) -> Trust:
+    own = (*owned.notes, *trial.notes, f"seed {trial.seed}")
+    notes = tuple(f"{trial.reference.workload.name}: {note}" for note in own)
+    if bench.device == "cpu":
+        return Trust(notes=notes)
+    busy_ms = owned.census.busy_us / 1e3
+    against: tuple[str, ...] = ()
+    if owned.census.streams == 1 and busy_ms - taken.candidate_ms > trust.allowed_ms(taken):
+        said = f"all of forward {taken.candidate_ms:.3g} ms by events"
+        against = (f"its kernels take {busy_ms:.3g} ms by CUPTI, {said}",)
+    parts = [trust.of_timing(taken, job, bench.nursery.isolation, plan.seconds), Trust(against=against, notes=notes)]
+    return trust.together(parts)
+
+
+def _measured(rounds: Sequence[list[_Result]], job: Job) -> Measured:
+    """Of several rounds each ratio is the median of theirs, within the hull of their intervals."""
+    headlines = [_headline(results) for results in rounds]
+    ratio, low, high = _together(headlines)
+    results = [result for results in rounds for result in results]
+    trusted = trust.together([result.trust for result in results])
     device = gpu.device_name()
+    taken = [_comparisons(same) for same in zip(*rounds)]
+    baseline = job.baselines[0].name
     return Measured(
         Measurement(
             speedup_ratio=ratio,
             low=low,
             high=high,
-            timings=timings,
-            baseline="eager",
+            timings=tuple(c.timing for one in taken for c in one if (c.baseline, c.clock) == (baseline, "device")),
+            baseline=baseline,
             gpu=gpu.short_name(device),
             device=device,
             versions=gpu.versions(),
             clock=CLOCK,
             checked_calls=sum(result.trial.checked_calls for result in results),
             error_ratio=_worst(results),
-            trust="C" if doubts else "B",
-            trust_notes=tuple(doubts + notes),
-            conditions=results[-1].conditions,
+            trust=trusted.grade,
+            trust_notes=trusted.words,
+            conditions=_conditions(results),
             stopped_early=any(result.timing.stopped_early for result in results),
+            comparisons=tuple(c for one in taken for c in one if (c.baseline, c.clock) != (baseline, "device")),
+            census=rounds[0][0].census.shares,
+            seeds=tuple(result.trial.seed for result in results),
+            confirmations=tuple(headlines) if len(rounds) > 1 else (),
+            isolation=results[0].rung,
+            error_factor=job.error_factor,
         )
     )
 
 
+def _comparisons(same: Sequence[_Result]) -> list[Comparison]:
+    """At one workload, over the rounds: the pairs are those of the round in the middle."""
+    found = []
+    for series in same[0].timing.series:
+        rounds = [
+            one
+            for result in same
+            for one in result.timing.series
+            if (one.baseline, one.clock) == (series.baseline, series.clock)
+        ]
+        middle = sorted(rounds, key=lambda one: one.ratio)[len(rounds) // 2]
+        ratio, low, high = _together([(one.ratio, one.low, one.high) for one in rounds])
+        timing = WorkloadTiming(
+            workload=same[0].workload.name,
+            weight=same[0].workload.weight,
+            pairs=tuple(middle.pairs),
+            ratio=ratio,
+            low=low,
+            high=high,
+            candidate_ms=statistics.median(candidate for candidate, _ in middle.pairs),
+            baseline_ms=statistics.median(baseline for _, baseline in middle.pairs),
+        )
+        found.append(Comparison(series.baseline, series.clock, timing))
+    return found
+
+
+def _together(rounds: Sequence[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """(ratio, low, high) of several: the median and the hull."""
+    ratio = sorted(rounds)[len(rounds) // 2][0]
+    return ratio, min(one[1] for one in rounds), max(one[2] for one in rounds)
+
+
+def _headline(results: Sequence[_Result]) -> tuple[float, float, float]:
+    heads = [(result.workload.weight, result.timing.headline) for result in results]
+    if len(heads) == 1:
+        return heads[0][1].ratio, heads[0][1].low, heads[0][1].high
+    return mean_interval([(weight, h.ratio, h.low, h.high) for weight, h in heads])
+
+
 def _verified(results: list[_Result]) -> Verified:
-    parts = [(r.workload.weight, r.timing.ratio, r.timing.low, r.timing.high) for r in results]
-    notes, doubts = _trust_notes(results)
-    checked = sum(result.trial.checked_calls for result in results)
-    return Verified(checked, _worst(results), intervals.geometric_mean_interval(parts)[0], tuple(doubts + notes))
+    """A busy CPU takes time for itself in any round: there the clock that lies only loses its say."""
+    ratios = [r.timing.wall_ratio if _lies(r.timing) else r.timing.headline.ratio for r in results]
+    parts = [(r.workload.weight, ratio, ratio, ratio) for r, ratio in zip(results, ratios)]
+    trusted = trust.together([result.trust for result in results])
+    return Verified(
+        sum(result.trial.checked_calls for result in results),
+        _worst(results),
+        mean_interval(parts)[0],
+        trusted.words,
+        tuple(result.trial.seed for result in results),
+    )
 
 
-def _trust_notes(results: list[_Result]) -> tuple[list[str], list[str]]:
-    """What is worth knowing of how it was measured, and what speaks against the number."""
-    notes, doubts = [sandbox.RUNG_NOTE], []
-    for result in results:
-        if result.timing.suspicion:
-            doubts.append(f"{result.workload.name}: {result.timing.suspicion}")
-        if result.timing.ran_dry > _DRY:
-            share = f"{100 * result.timing.ran_dry:.0f} %"
-            notes.append(f"{result.workload.name}: the times of {share} of the calls include gaps that the host left")
-        notes += [f"{result.workload.name}: {note}" for note in result.trial.notes]
-        notes.append(f"{result.workload.name}: seed {result.trial.seed}")
-    if results[0].trial.reference.device == "cuda" and not results[-1].conditions:
-        doubts.append("nvidia-smi gave no clocks, temperature or power")
-    return notes, doubts
-
-
-def _worst(results: list[_Result]) -> float | None:
+def _worst(results: Sequence[_Result]) -> float | None:
     ratios = [r.trial.error_ratio for r in results if r.trial.error_ratio is not None]
     return max(ratios, default=None)
 
 
-def _conditions(
-    before: tuple[tuple[str, float], ...], after: tuple[tuple[str, float], ...]
-) -> tuple[tuple[str, float], ...]:
-    """After the timing, and the clock before it: the two together say whether it fell."""
-    return (*after, *((f"{name}_before", value) for name, value in before if name == "sm_clock_mhz"))
+def _conditions(results: Sequence[_Result]) -> tuple[tuple[str, float], ...]:
+    """Over all rounds of timing: the clocks' extremes, the hottest, the most power; floors at the first workload."""
+    samples = [sample for result in results for sample in result.timing.samples]
+    found: list[tuple[str, float]] = []
+    if samples:
+        found += [
+            ("sm_clock_mhz", min(sample.sm_clock_mhz for sample in samples)),
+            ("sm_clock_mhz_most", max(sample.sm_clock_mhz for sample in samples)),
+            ("memory_clock_mhz", min(sample.memory_clock_mhz for sample in samples)),
+            ("temperature_c", max(sample.temperature_c for sample in samples)),
+            ("power_w", max(sample.power_w for sample in samples)),
+        ]
+    if results[0].floor_ms:
+        found.append(("floor_ms", results[0].floor_ms))
+    if results[0].timing.launch_floor_us:
+        found.append(("launch_floor_us", results[0].timing.launch_floor_us))
+    found.append(("hidden_us", max(result.timing.hidden_ms for result in results) * 1e3))
+    return tuple(found)

@@ -7,6 +7,7 @@ the failure that it is. `WorkerError` is for what isn't the candidate's doing: n
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -22,6 +23,10 @@ from tilewright.errors import WorkerError
 from tilewright.protocols import Failure
 from tilewright.records import CompileFailed, Crashed, Reason, Rejected, TimedOut, Unscorable
 from tilewright.worker import sandbox, wire, zygote
+from tilewright.worker.devicetray import DeviceTray
+from tilewright.worker.driver import DriverError
+from tilewright.worker.gate import SIZE as GATE_BYTES
+from tilewright.worker.gate import Gate
 from tilewright.worker.tray import Tray
 from tilewright.worker.wire import Header
 
@@ -63,13 +68,30 @@ class Deadline:
 class Nursery:
     """The zygote, and the scratch directory of the runners that it forks. Start it from a thread that lives on."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        most_rung: str = "R3",
+        memory_bytes: int | None = None,
+        device_trays: bool = False,
+    ) -> None:
         self.scratch = sandbox.Scratch(scratch)
+        self._memory_bytes = memory_bytes or sandbox.memory_limit()
+        self._isolation: sandbox.Isolation | None = None
+        self.device_trays = device_trays
         self._lock = threading.Lock()
         self._ready = False
         self._control, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tilewright.worker.zygote", str(theirs.fileno())],
+            [
+                sys.executable,
+                "-m",
+                "tilewright.worker.zygote",
+                str(theirs.fileno()),
+                str(scratch),
+                most_rung,
+                str(device_trays),
+            ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -78,10 +100,10 @@ class Nursery:
         )
         theirs.close()
 
-    def runner(self, name: str, deadline: Deadline, threads: int = 1, of_reference: bool = False) -> Runner:
+    def runner(self, name: str, deadline: Deadline, threads: int = 1, whose: str = "") -> Runner:
         """A fresh process; `name` says which of them share a TileLang cache: those of one candidate.
 
-        What goes wrong in a runner of the reference is the problem's fault.
+        What goes wrong in a runner of the reference (or of what else `whose` says) is the problem's fault.
         """
         self._await_zygote(deadline)
         folders = self.scratch.open(name)
@@ -90,6 +112,8 @@ class Nursery:
         order: Header = {
             "environment": sandbox.runner_environment(os.environ, folders, threads),
             "work": str(folders.work),
+            "writable": [str(folders.root), str(folders.cache)],
+            "memory_bytes": self._memory_bytes,
             "cpu_s": int(deadline.left() * max(threads, os.cpu_count() or 1)) + 60,
         }
         try:
@@ -100,7 +124,17 @@ class Nursery:
         finally:
             line.close()
             held.close()
-        return Runner(ours, leash, folders, self, of_reference)
+        return Runner(ours, leash, folders, self, whose)
+
+    @property
+    def isolation(self) -> sandbox.Isolation:
+        """How the runners are locked in: what the zygote found out before it did anything else."""
+        with self._lock:
+            return self._hear_isolation()
+
+    @property
+    def rung(self) -> str:
+        return self.isolation.rung
 
     def alive(self, settle_s: float = 0.0) -> bool:
         """Whether the zygote runs. One that was killed a moment ago may take `settle_s` to be gone."""
@@ -116,11 +150,21 @@ class Nursery:
         self._process.wait()
         self.scratch.remove()
 
+    def _hear_isolation(self) -> sandbox.Isolation:
+        if self._isolation is None:
+            try:
+                told = wire.receive(self._control, time.monotonic() + _START_S)
+            except (wire.Closed, wire.Late) as error:
+                raise WorkerError("the zygote process did not start") from error
+            self._isolation = sandbox.Isolation(**told)
+        return self._isolation
+
     def _await_zygote(self, deadline: Deadline) -> None:
         with self._lock:
             if self._ready:
                 return
             start = time.monotonic()
+            self._hear_isolation()
             readable, _, _ = select.select([self._control], [], [], _START_S)
             if not readable or self._control.recv(1) != zygote.READY:
                 raise WorkerError("the zygote process did not start: can torch and tilelang be imported?")
@@ -137,15 +181,17 @@ class Runner:
         leash: socket.socket,
         folders: sandbox.Folders,
         nursery: Nursery,
-        of_reference: bool = False,
+        whose: str = "",
     ) -> None:
         self._line = line
         self._leash = leash
         self._folders = folders
         self._nursery = nursery
-        self._trays: dict[str, Tray] = {}
+        self._trays: dict[str, Tray | DeviceTray] = {}
+        self._on_device = nursery.device_trays
+        self._gate: Gate | None = None
         self._doing = ""
-        self._of_reference = of_reference
+        self._whose = whose
         self.usable = True
         """Whether it answered everything that it was asked."""
 
@@ -171,10 +217,10 @@ class Runner:
             return self._answer(deadline, limit)
         except Ended as ended:
             self.usable = False
-            if not self._of_reference:
+            if not self._whose:
                 raise
             text = getattr(ended.failure, "message", str(ended.failure))
-            raise Ended(Unscorable(f"the reference failed in a process of its own: {text}")) from ended
+            raise Ended(Unscorable(f"{self._whose} failed in a process of its own: {text}")) from ended
 
     def _answer(self, deadline: Deadline, limit: int) -> Header:
         try:
@@ -191,26 +237,55 @@ class Runner:
         return header
 
     def trays(self, deadline: Deadline, **sizes: int) -> None:
-        """Make sure that the trays of those names have at least those sizes in bytes."""
-        made: dict[str, Tray] = {}
+        """Make sure that the trays of those names have at least those sizes in bytes.
+
+        They lie on the device where the nursery's do and this process could map them.
+        """
         for name, size in sizes.items():
             present = self._trays.get(name)
             if present is None or present.size < size:
-                try:
-                    made[name] = Tray.create(size)
-                except OSError as error:
-                    raise WorkerError(f"no memory for {size} bytes of tensors: {error}") from error
-        if made:
-            names = list(made)
-            descriptors = [made[name].descriptor for name in names]
-            self.ask({"op": "trays", "names": names}, deadline, descriptors=descriptors)
-            for name in names:
-                if name in self._trays:
+                if present is not None:
                     self._trays.pop(name).close()
-            self._trays.update(made)
+                self._trays[name] = self._device_tray(name, size, deadline) or self._host_tray(name, size, deadline)
 
-    def tray(self, name: str) -> Tray:
+    def gate(self, deadline: Deadline) -> Gate | None:
+        """Where the device's work can be held back until it is opened; None without a device."""
+        if self._gate is None and self._nursery.device_trays:
+            tray = self._host_tray("gate", GATE_BYTES, deadline)
+            self._trays["gate"] = tray
+            self._gate = Gate(tray)
+        return self._gate
+
+    def _device_tray(self, name: str, size: int, deadline: Deadline) -> DeviceTray | None:
+        if not self._on_device:
+            return None
+        try:
+            tray = DeviceTray.create(size)
+        except DriverError:
+            self._on_device = False
+            return None
+        answer = self.ask({"op": "trays", "names": [], "handles": [[name, tray.handle, tray.size]]}, deadline)
+        if "refused" in answer:
+            tray.close()
+            self._on_device = False
+            return None
+        return tray
+
+    def _host_tray(self, name: str, size: int, deadline: Deadline) -> Tray:
+        try:
+            tray = Tray.create(size)
+        except OSError as error:
+            raise WorkerError(f"no memory for {size} bytes of tensors: {error}") from error
+        self.ask({"op": "trays", "names": [name], "handles": []}, deadline, descriptors=[tray.descriptor])
+        return tray
+
+    def tray(self, name: str) -> Tray | DeviceTray:
         return self._trays[name]
+
+    def answers_within(self, seconds: float) -> bool:
+        """Whether the answer to what was posted begins to arrive until then."""
+        readable, _, _ = select.select([self._line], [], [], seconds)
+        return bool(readable)
 
     def close(self) -> None:
         """End it and all that came from it, and remove its folders; once is enough."""
@@ -227,19 +302,25 @@ class Runner:
         self._nursery.scratch.close(self._folders)
 
     def _ending(self) -> str:
-        status, printed = self._last_words()
-        if status is None and not self._nursery.alive(settle_s=0.5):
+        ending = self._last_words()
+        if not ending and not self._nursery.alive(settle_s=0.5):
             raise WorkerError("the zygote process ended")
+        if ending.get("failure"):
+            raise WorkerError(f"a candidate's process could not be locked in: {ending['failure']}")
+        status = ending.get("status")
         if status is None:
-            how = "the process and its keeper were killed"
+            how = _KEEPER_KILLED
+        elif ending["excess"]:
+            how = ending["excess"]
         elif os.WIFSIGNALED(status):
             how = f"killed by {_signal_name(os.WTERMSIG(status))}"
         else:
             how = f"the process exited with status {os.waitstatus_to_exitcode(status)}"
-        last = printed.strip().rpartition("\n")[2][-300:]
+        last = wire.printable(ending.get("printed", "")).rpartition("\n")[2][-300:]
         return f"{how} while {self._doing}" + (f"; last printed: {last}" if last else "")
 
-    def _last_words(self) -> tuple[int | None, str]:
+    def _last_words(self) -> Header:
+        """What the keeper says of the end; nothing where it was killed."""
         data, end = b"", time.monotonic() + _ENDING_S
         while True:
             readable, _, _ = select.select([self._leash], [], [], max(0.0, end - time.monotonic()))
@@ -247,17 +328,27 @@ class Runner:
             if not chunk:
                 break
             data += chunk
-        if len(data) < zygote.ENDING.size:
-            return None, ""
-        status, _ = zygote.ENDING.unpack_from(data)
-        return status, wire.printable(data[zygote.ENDING.size :].decode(errors="replace"))
+        ending: Header = json.loads(data) if data else {}
+        return ending
+
+
+_KEEPER_KILLED = "the process and its keeper were killed"
+_KILLED = f"killed by {signal.SIGKILL.name}"
+
+
+def was_killed(failure: object) -> bool:
+    """Whether it may not be the candidate's doing: the kernel out of memory, or a person, kills like that too."""
+    message = failure.message if isinstance(failure, (Crashed, Unscorable)) else ""
+    return _KILLED in message or _KEEPER_KILLED in message
 
 
 _DOING = {
     "load": "the kernel file was imported",
     "construct": "it was constructed",
     "call": "forward ran",
-    "time": "forward was timed",
+    "clock": "forward was timed",
+    "enqueue": "forward was timed",
+    "finish": "forward was timed",
     "inspect": "its kernels were compiled",
 }
 

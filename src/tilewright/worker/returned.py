@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from tilewright.worker.devicetray import DeviceTray
 from tilewright.worker.tray import Slot, Tray
 
 
@@ -29,7 +30,7 @@ def no_plain_tensors(tensors: Sequence[torch.Tensor]) -> str:
     return ""
 
 
-def written(tray: Tray, tensors: Sequence[torch.Tensor], offset: int) -> tuple[list[Any], int]:
+def written(tray: Tray | DeviceTray, tensors: Sequence[torch.Tensor], offset: int) -> tuple[list[Any], int]:
     """Slots from `offset` on, where the bytes fit; the end offset tells whether they did."""
     slots = []
     for tensor in tensors:

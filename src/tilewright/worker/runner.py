@@ -8,6 +8,7 @@ program, in a process of its own.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import time
@@ -17,9 +18,15 @@ from typing import Any
 
 import torch
 
-from tilewright.worker import building, wire
+from tilewright.worker import building, modulestate, wire
+from tilewright.worker.ablation import Ablated
 from tilewright.worker.building import PRECISIONS, Forward
-from tilewright.worker.clocked import Clocked
+from tilewright.worker.census import Profiled
+from tilewright.worker.clocked import AnyTray, Clocked
+from tilewright.worker.devicetray import DeviceTray
+from tilewright.worker.driver import DriverError
+from tilewright.worker.gate import Hold
+from tilewright.worker.gradients import NoGradient, with_gradients
 from tilewright.worker.returned import no_plain_tensors, tensors_in, written
 from tilewright.worker.tray import Slot, Tray
 from tilewright.worker.wire import Header
@@ -45,10 +52,14 @@ class _Runner:
         self._dtype = torch.float32
         self._device = "cpu"
         self._interpreter: _Interpreter | None = None
+        self._module: Any = None
         self._inputs: list[torch.Tensor] = []
-        self._sets: Sequence[list[torch.Tensor]] = []
-        self._trays: dict[str, Tray] = {}
+        self._slots: Sequence[Sequence[Any]] = []
+        self._outputs: list[torch.Tensor] = []
+        self._earlier: list[torch.Tensor] = []
+        self._trays: dict[str, AnyTray] = {}
         self._clocked: Clocked | None = None
+        self._hold: Hold | None = None
 
     def answer(self, request: Header, descriptors: list[int]) -> Header:
         name = request["op"]
@@ -70,25 +81,53 @@ class _Runner:
             for name, value in request["overrides"]:
                 setattr(module, name, value)
             self._entry = building.entry_point(module, request["entry_point"])
+        gc.freeze()  # what is made from here on is soon found
         return {}
 
     def _do_construct(self, request: Header, descriptors: list[int]) -> Header:
         start = time.perf_counter()
-        self._forward = None
+        self._forward = self._module = None
+        before = modulestate.live_tensors()
         with self._candidate():
             if self._form == "function":
                 torch.set_default_dtype(self._dtype)
-                self._forward = building.resolved_function(self._entry)
+                self._module = building.resolved_function(self._entry)
             else:
-                self._forward = building.constructed(
+                self._module = building.constructed(
                     self._entry, wire.decode(request["init"]), request["seed"], self._dtype, self._device
                 )
-        self._forward = building.with_plain(self._forward, {place: value for place, value in request["plain"]})
-        return {"seconds": time.perf_counter() - start}
+        mode = request.get("compile")  # a baseline's
+        called = torch.compile(self._module, mode=mode) if mode else self._module
+        self._forward = building.with_plain(called, {place: value for place, value in request["plain"]})
+        header: Header = {"seconds": time.perf_counter() - start, "gradients": []}
+        own = modulestate.tensors_of(self._module)
+        if request["backward"]:
+            wanted = request["backward"]["parameters"]
+            matching = [i for i, (name, shape) in enumerate(wanted) if _is_parameter(own.get(name), shape)]
+            parameters = [own[wanted[i][0]] for i in matching]
+            self._forward = with_gradients(self._forward, request["backward"]["places"], parameters)
+            header["gradients"] = matching
+        header["layout"], header["plain"] = modulestate.layout(own), modulestate.plain_values(self._module)
+        header["others"] = modulestate.holds_others(self._module, before)
+        header["loads"] = callable(getattr(self._module, "load_reference", None))
+        return header
+
+    def _do_reload(self, request: Header, descriptors: list[int]) -> Header:
+        """Parameters of another draw, into the module that there is."""
+        names, slots = [name for name, _ in request["state"]], [slot for _, slot in request["state"]]
+        with self._candidate():
+            modulestate.reloaded(self._module, dict(zip(names, self._read(slots))))
+            self._wait()
+        return {}
 
     def _do_trays(self, request: Header, descriptors: list[int]) -> Header:
         for name, descriptor in zip(request["names"], descriptors):
             self._trays[name] = Tray(descriptor, os.fstat(descriptor).st_size)
+        try:
+            for name, handle, size in request["handles"]:
+                self._trays[name] = DeviceTray.open(handle, size)
+        except DriverError as error:
+            return {"refused": str(error)}
         return {}
 
     def _do_call(self, request: Header, descriptors: list[int]) -> Header:
@@ -99,33 +138,73 @@ class _Runner:
                 tensor.copy_(values)
         else:
             self._inputs = given  # read while those of the call before are still held: fresh addresses
-        before = [tensor.clone() for tensor in self._inputs]
+        self._slots, self._earlier = request["inputs"], self._outputs
+        before, versions = [tensor.clone() for tensor in self._inputs], [t._version for t in self._inputs]
         self._poison(request["poison_bytes"])
         start = time.perf_counter()
         with self._candidate():
-            output = self._called(self._inputs)
+            try:
+                output = self._called(self._inputs)
+            except NoGradient as error:
+                return {"refused": str(error)}
             self._wait()
         header: Header = {"seconds": time.perf_counter() - start}
         header["changed"] = [i for i, (x, y) in enumerate(zip(self._inputs, before)) if not _same(x, y)]
+        header["touched"] = [i for i, tensor in enumerate(self._inputs) if tensor._version != versions[i]]
         header.update(self._returned(output))
         if self._interpreter:
             header["execution"] = self._interpreter.summary()
         return header
 
-    def _do_sets(self, request: Header, descriptors: list[int]) -> Header:
-        """Input sets that timed calls take turns with."""
-        self._inputs = []
-        assert self._forward is not None
-        self._clocked = Clocked(self._forward, self._device, [self._read(slots) for slots in request["sets"]])
+    def _do_inputs(self, request: Header, descriptors: list[int]) -> Header:
+        """The inputs of the last call as they are now."""
+        for slot, tensor in zip(self._slots, self._inputs):
+            self._trays["inputs"].write(Slot.from_plain(slot), tensor)
         return {}
 
-    def _do_time(self, request: Header, descriptors: list[int]) -> Header:
-        assert self._clocked is not None
-        return self._clocked.time(request)
+    def _do_earlier(self, request: Header, descriptors: list[int]) -> Header:
+        """The outputs of the call before the last as they are now."""
+        written(self._trays["outputs"], self._earlier, 0)
+        return {}
 
-    def _do_fetch(self, request: Header, descriptors: list[int]) -> Header:
+    def _do_clock(self, request: Header, descriptors: list[int]) -> Header:
+        """Timed calls come next."""
+        self._inputs, self._outputs, self._earlier = [], [], []
+        assert self._forward is not None
+        gate = self._trays.get("gate")
+        if self._hold is None and isinstance(gate, Tray):
+            self._hold = Hold(gate)
+        self._clocked = Clocked(self._forward, self._device, request, self._trays, self._hold)
+        return {}
+
+    def _do_enqueue(self, request: Header, descriptors: list[int]) -> Header:
         assert self._clocked is not None
-        return self._clocked.fetch(request, self._trays["outputs"])
+        return self._clocked.enqueue(request)
+
+    def _do_finish(self, request: Header, descriptors: list[int]) -> Header:
+        assert self._clocked is not None
+        return self._clocked.finish()
+
+    def _do_floor(self, request: Header, descriptors: list[int]) -> Header:
+        assert self._clocked is not None
+        return {"us": self._clocked.floor_us()}
+
+    def _do_census(self, request: Header, descriptors: list[int]) -> Header:
+        return self._through(Profiled, request["on"])
+
+    def _do_ablate(self, request: Header, descriptors: list[int]) -> Header:
+        return self._through(Ablated, request["on"])
+
+    def _through(self, watching: type[Profiled | Ablated], on: bool) -> Header:
+        """While it is on, forward is called through it; then what it saw."""
+        if on:
+            assert self._forward is not None
+            self._forward = watching(self._forward)
+            return {}
+        watched = self._forward
+        assert isinstance(watched, watching)
+        self._forward = watched.forward
+        return watched.seen
 
     def _do_inspect(self, request: Header, descriptors: list[int]) -> Header:
         from tilewright import hardware, jsonform
@@ -167,7 +246,10 @@ class _Runner:
         if refused:
             return {"refused": refused}
         slots, end = written(self._trays["outputs"], tensors, 0)
+        self._outputs = tensors
+        addresses = {tensor.untyped_storage().data_ptr() for tensor in self._inputs}
         return {
+            "aliased": any(tensor.untyped_storage().data_ptr() in addresses for tensor in tensors),
             "outputs": slots,
             "written": end <= self._trays["outputs"].size,
             "expanded": any(map(_expanded, tensors)),
@@ -201,6 +283,10 @@ class _Interpreter:
                 for w in report.warnings
             ][:20],
         }
+
+
+def _is_parameter(tensor: torch.Tensor | None, shape: Sequence[int]) -> bool:
+    return tensor is not None and tensor.requires_grad and list(tensor.shape) == list(shape)
 
 
 def _expanded(tensor: torch.Tensor) -> bool:

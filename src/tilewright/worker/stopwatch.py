@@ -1,100 +1,97 @@
-"""How long does one forward take, and what did it return while it was timed?
+"""How long does one forward take?
 
-On a GPU: before each call the L2 cache is overwritten and the device is made to wait for as long as the host needs
-to enqueue the whole forward, so that the time between the two events is the device's alone. All outputs are copied
-on the device after the second event and kept until they were asked for. On a CPU: `perf_counter` around the call.
+By the device's clock: the span from the first to the last kernel, between two events. All calls of a block are
+enqueued before the device may begin (`gate`), so that no gap of the host lies in it. Where a forward waits for the
+device itself, that can't be: then its gaps count.
+By the latency clock: from the call on an idle stream until the device has nothing left to do, by the host's clock.
+On a CPU both are the host's clock around the call.
+
+Before each call on a GPU its inputs are put in place, and the L2 cache is overwritten with twice its size. In this
+order, and behind the gate: what works on another stream and waits for nothing finds the inputs of an earlier call.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 
+from tilewright.worker import driver
 from tilewright.worker.building import Forward
-from tilewright.worker.returned import tensors_in
-
-MOST_LEAD_MS = 60.0
-_CALIBRATION_CYCLES = 2_000_000
 
 
-@dataclass
-class Block:
-    """Timed calls in order; `ran_dry` counts those whose enqueuing took longer than the device was kept waiting."""
+class Turn(Protocol):
+    """One call: `put` its inputs in place (on the current stream), `keep` what it returned (there, too)."""
 
-    ms: list[float] = field(default_factory=list)
-    outputs: list[list[torch.Tensor]] = field(default_factory=list)
-    ran_dry: int = 0
-    lead_ms: float = 0.0
-    """How long the device was kept waiting before each call."""
+    def put(self) -> Sequence[torch.Tensor]: ...
+
+    def keep(self, output: Any) -> None: ...
 
 
 class CpuStopwatch:
-    def run(self, forward: Forward, sets: Sequence[Sequence[torch.Tensor]], order: Sequence[int]) -> Block:
-        block = Block()
-        for which in order:
-            given = sets[which]
+    def run(self, forward: Forward, turns: Sequence[Turn]) -> list[float]:
+        """Times in ms, as all methods of both stopwatches that return any."""
+        ms = []
+        for turn in turns:
+            given = turn.put()
             start = time.perf_counter()
             output = forward(*given)
-            block.ms.append((time.perf_counter() - start) * 1e3)
-            block.outputs.append([tensor.detach().clone() for tensor in tensors_in(output)])
-        return block
+            ms.append((time.perf_counter() - start) * 1e3)
+            turn.keep(output)
+        return ms
 
 
 class CudaStopwatch:
     def __init__(self) -> None:
         properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         self._flush = torch.empty(2 * properties.L2_cache_size, dtype=torch.uint8, device="cuda")
-        self._cycles_per_ms = self._calibrated()
-        self._lead_ms = 0.0
+        self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
-    def run(self, forward: Forward, sets: Sequence[Sequence[torch.Tensor]], order: Sequence[int]) -> Block:
-        if not self._lead_ms:
-            self._lead_ms = self._enqueue_ms(forward, sets[0])
-        self._call(forward, sets[order[0]])  # not timed: the device comes from another process's work
-        block = Block(lead_ms=self._lead_ms)
-        for which in order:
-            ms, outputs, ran_dry = self._call(forward, sets[which])
-            block.ms.append(ms)
-            block.outputs.append(outputs)
-            if ran_dry:
-                block.ran_dry += 1
-                self._lead_ms = min(2 * self._lead_ms, MOST_LEAD_MS)
-        return block
+    def enqueue(self, forward: Forward, turns: Sequence[Turn], hold: Callable[[], None]) -> None:
+        """Everything, behind `hold`; nothing waits for the device. `finish` gives the times."""
+        self._events = []
+        driver.forget_persisting_lines()  # a forward that asks for some again waits for the device
+        hold()
+        for turn in turns:
+            self._call(forward, turn)
 
-    def _call(self, forward: Forward, inputs: Sequence[torch.Tensor]) -> tuple[float, list[torch.Tensor], bool]:
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        self._flush.zero_()
-        torch.cuda._sleep(int(self._lead_ms * self._cycles_per_ms))
-        start.record()
-        output = forward(*inputs)
-        end.record()
-        ran_dry = start.query()
-        outputs = [tensor.detach().clone() for tensor in tensors_in(output)]
+    def finish(self) -> list[float]:
         torch.cuda.synchronize()
-        return float(start.elapsed_time(end)), outputs, bool(ran_dry)
+        return [start.elapsed_time(end) for start, end in self._events]
 
-    def _enqueue_ms(self, forward: Forward, inputs: Sequence[torch.Tensor]) -> float:
-        """Half as much again as the host takes to enqueue one forward, and 50 us."""
-        taken = []
-        for _ in range(5):
+    def run(self, forward: Forward, turns: Sequence[Turn]) -> list[float]:
+        """Without a gate: the host's gaps count."""
+        self._events = []
+        for turn in turns:
+            driver.forget_persisting_lines()
+            self._call(forward, turn)
+        return self.finish()
+
+    def latencies(self, forward: Forward, turns: Sequence[Turn]) -> list[float]:
+        ms = []
+        for turn in turns:
+            driver.drop_access_policy()
+            given = turn.put()
+            self._flush.zero_()
+            driver.forget_persisting_lines()
             torch.cuda.synchronize()
             start = time.perf_counter()
-            forward(*inputs)
-            taken.append((time.perf_counter() - start) * 1e3)
-        torch.cuda.synchronize()
-        return min(1.5 * statistics.median(taken) + 0.05, MOST_LEAD_MS)
-
-    def _calibrated(self) -> float:
-        rates = []
-        for _ in range(3):
-            start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            start.record()
-            torch.cuda._sleep(_CALIBRATION_CYCLES)
-            end.record()
+            output = forward(*given)
             torch.cuda.synchronize()
-            rates.append(_CALIBRATION_CYCLES / start.elapsed_time(end))
-        return float(max(rates))  # the highest clock: at a lower one the wait is longer, never too short
+            ms.append((time.perf_counter() - start) * 1e3)
+            turn.keep(output)
+        torch.cuda.synchronize()
+        return ms
+
+    def _call(self, forward: Forward, turn: Turn) -> None:
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        driver.drop_access_policy()
+        given = turn.put()
+        self._flush.zero_()
+        start.record()
+        output = forward(*given)
+        end.record()
+        turn.keep(output)
+        self._events.append((start, end))

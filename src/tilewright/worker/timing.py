@@ -1,233 +1,243 @@
-"""How many times faster than the baseline is a candidate, and how sure is that?
+"""How many times faster than each baseline is a candidate, and how sure is that?
 
-Candidate and baseline run in two processes that take turns: blocks of a few calls, the order swapped each time. A
-pair is the i-th call of two neighbouring blocks. Every timed call's output is kept on the device; which of them are
-fetched and compared is drawn after the block has run. The times are the candidate's own word, which the wall clock
-here checks against what a block can have taken.
+Candidate and baselines run in processes of their own that take turns: blocks of a few calls on the same new inputs,
+the order swapped each time. A pair is the i-th call of two blocks of a round. Every output of the candidate's timed
+calls is compared. The times are its process's own word; the clock here, which runs from the moment in which the
+inputs are there until the last output is, audits them.
 """
 
 from __future__ import annotations
 
 import random
 import secrets
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
-from tilewright.records import Crashed, Effort
-from tilewright.worker import intervals, wire
+from tilewright.records import Clock, Effort
+from tilewright.worker import gpu, intervals
 from tilewright.worker.expected import Expected
-from tilewright.worker.processes import Deadline, Ended, Runner
-from tilewright.worker.tray import Slot, laid_out
+from tilewright.worker.processes import Deadline, Runner
+from tilewright.worker.sides import PLACES, GateRefused, Ran, Side
+from tilewright.worker.timedoutputs import OutputCheck
+from tilewright.worker.tray import laid_out
 from tilewright.worker.verifier import Trial
 
 
 @dataclass(frozen=True)
 class Plan:
-    """When to stop: at least and at most so many pairs, half an interval so wide (relative), so many seconds."""
+    """When to stop: at least and at most so many pairs, half an interval so wide (relative), so many seconds.
+
+    `block` is how many calls are timed in one go, `most_block` where they are short: the evaluator's own clock is as
+    exact as a block is long. `latencies` is how many pairs the latency clock gets.
+    """
 
     least: int
     most: int
     half_width: float
+    least_seconds: float
     seconds: float
     block: int = 10
+    most_block: int = 10
+    latencies: int = 0
 
 
 PLANS: dict[Effort, Plan] = {
-    "quick": Plan(10, 20, 0.02, 3.0, block=5),
-    "full": Plan(30, 100, 0.01, 8.0),
-    "confirm": Plan(100, 200, 0.005, 15.0),
+    "quick": Plan(10, 20, 0.02, 0.0, 3.0, block=5, most_block=10),
+    "full": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30),
+    "confirm": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30),
 }
 CPU_PLANS: dict[Effort, Plan] = {
-    "quick": Plan(4, 10, 0.05, 0.3, block=2),
-    "full": Plan(10, 40, 0.02, 1.5, block=5),
-    "confirm": Plan(20, 100, 0.01, 4.0, block=5),
+    "quick": Plan(4, 10, 0.05, 0.0, 0.3, block=2, most_block=2),
+    "full": Plan(10, 40, 0.02, 0.0, 1.5, block=5, most_block=5),
+    "confirm": Plan(20, 100, 0.01, 0.0, 4.0, block=5, most_block=5),
 }
 
 _WARM_UP = 3
-_EARLY_PAIRS = 10
+_EARLY_PAIRS = 5
 _EARLY_MARGIN = 0.02
-_KEPT_BYTES = 2 << 30
-"""Outputs of a block that are kept on the device."""
-_SMALL_BYTES = 4 << 20
-_FETCHED_SHARE = 0.2
+_BLOCK_MS = 5.0
+"""Blocks of short calls are about this long."""
+_BLOCK_BYTES = 2 << 30
+"""Inputs and outputs of a block, at most (and of a side: the candidate's and each baseline's)."""
+_MOST_DROPPED = 20
+"""Rounds dropped because the GPU was throttled."""
 
 
 @dataclass
-class Timing:
+class Series:
+    """Pairs (candidate, baseline) in ms by one clock, and their median ratio with its interval."""
+
+    baseline: str
+    clock: Clock
     pairs: list[tuple[float, float]] = field(default_factory=list)
     ratio: float = 0.0
     low: float = 0.0
     high: float = 0.0
+
+    def add(self, candidate: Ran, baseline: Ran) -> None:
+        self.pairs += zip(candidate.ms, baseline.ms)
+        self.ratio, self.low, self.high = intervals.median_interval([b / c for c, b in self.pairs])
+
+
+@dataclass
+class Timing:
+    """What was taken; the headline is that baseline by the device's clock."""
+
+    series: list[Series]
+    baseline: str
     stopped_early: bool = False
-    ran_dry: float = 0.0
-    """Share of the candidate's calls in which the host could not keep the queue full."""
-    suspicion: str = ""
-    """What doesn't fit the wall clock."""
+    gated: bool = False
+    """Whether all of the candidate's blocks were enqueued before the device began."""
+    block: int = 0
+    """Calls of a block."""
+    hidden_ms: float = 0.0
+    """What the clock here saw more than the candidate's process says, per call, less the same of the baseline."""
+    surely_hidden_ms: float = 0.0
+    """The same in the round in which it was least."""
+    wall_ratio: float = 0.0
+    """Baseline's over candidate's blocks by the clock here, all around the calls included."""
+    dropped: int = 0
+    samples: list[gpu.Sample] = field(default_factory=list)
+    launch_floor_us: float = 0.0
+    """What this clock reads for a kernel that does next to nothing; it is in all times, and taken off none."""
+
+    @property
+    def headline(self) -> Series:
+        return next(series for series in self.series if series.baseline == self.baseline)
+
+    @property
+    def candidate_ms(self) -> float:
+        return statistics.median(candidate for candidate, _ in self.headline.pairs)
 
 
 def timed(
     trial: Trial,
-    baseline: Runner,
-    sets: Sequence[tuple[list[torch.Tensor], Expected]],
+    baselines: Sequence[tuple[str, Runner]],
+    headline: str,
     plan: Plan,
     deadline: Deadline,
     stop_below: float | None,
 ) -> Timing:
-    """Both processes are constructed and warm. Raises `Ended` where an output of a timed call is wrong.
+    """All processes are constructed, with the parameters of the trial's last draw; the first baseline is eager.
 
-    `stop_below`: where the interval's high end lies clearly under it after 10 pairs, more pairs are not taken.
+    Raises `Ended` where an output of a timed call is wrong. `stop_below`: where the interval's high end lies clearly
+    under it after a few pairs, more pairs are not taken.
     """
-    sides = _Side(trial.runner, deadline), _Side(baseline, deadline)
-    for side in sides:
-        side.hand_over([given for given, _ in sets], sets[0][1])
-    chooser = random.Random(secrets.randbits(64))
-    timing, end = Timing(), time.monotonic() + min(plan.seconds, 0.8 * deadline.left())
-    # The first round warms up (clocks, caches, the length of the wait) and tells how many calls make a block.
-    _take_turns(trial, sides, sets, _order(_WARM_UP, len(sets), chooser), chooser, swapped=False, record=False)
-    block = _block_size(plan, sides, sets[0][1])
-    swapped = False
-    while not _enough(timing, plan, end):
-        swapped = not swapped
-        _take_turns(trial, sides, sets, _order(block, len(sets), chooser), chooser, swapped, record=True)
-        timing.pairs = list(zip(sides[0].ms, sides[1].ms))
-        timing.ratio, timing.low, timing.high = intervals.median_interval([b / c for c, b in timing.pairs])
-        if stop_below is not None and len(timing.pairs) >= _EARLY_PAIRS:
-            timing.stopped_early = timing.high < (1 - _EARLY_MARGIN) * stop_below
-            if timing.stopped_early:
-                break
-    timing.ran_dry = sides[0].ran_dry / max(1, len(sides[0].ms))
-    timing.suspicion = _suspicion(*sides)
-    return timing
+    return _Timer(trial, baselines, headline, plan, deadline).run(stop_below)
 
 
-class _Side:
-    """Candidate or baseline while it is timed: its times, and what the wall clock here says of them."""
-
-    def __init__(self, runner: Runner, deadline: Deadline) -> None:
-        self.runner = runner
-        self._deadline = deadline
-        self.ms: list[float] = []
-        self.ran_dry = 0
-        self.wall_ms = 0.0
-        self.lead_ms = 0.0
-        self.calls = 0
-        self.last_call_ms = 0.0
-        """Wall time of a call in the last block, all around it included."""
-
-    def hand_over(self, sets: Sequence[Sequence[torch.Tensor]], expected: Expected) -> None:
-        slots, size = laid_out([(tensor.shape, tensor.dtype) for given in sets for tensor in given])
-        self.runner.trays(self._deadline, inputs=size)
-        for slot, tensor in zip(slots, [tensor for given in sets for tensor in given]):
-            self.runner.tray("inputs").write(slot, tensor)
-        plain, count = [slot.plain() for slot in slots], len(sets[0])
-        parts = [plain[i : i + count] for i in range(0, len(plain), count)] if count else [[] for _ in sets]
-        self.runner.ask({"op": "sets", "sets": parts}, self._deadline)
-
-    def run(self, order: Sequence[int], record: bool) -> None:
-        start = time.perf_counter()
-        header = self.runner.ask({"op": "time", "order": list(order)}, self._deadline)
-        wall_ms = (time.perf_counter() - start) * 1e3
-        try:
-            ms = wire.numbers(header, "ms", float, len(order))
-            ran_dry, lead_ms = wire.field(header, "ran_dry", int), wire.field(header, "lead_ms", float)
-            if len(ms) != len(order) or not all(0 < value <= wall_ms for value in ms) or sum(ms) > wall_ms:
-                raise wire.BadFrame("times that the wall clock does not allow")
-        except wire.BadFrame as error:
-            raise Ended(Crashed(f"wrote to the evaluator's channel: {error}")) from None
-        self.last_call_ms = wall_ms / len(order)
-        if record:
-            self.ms += ms
-            self.ran_dry += ran_dry
-            self.wall_ms += wall_ms
-            self.lead_ms += lead_ms * len(order)
-            self.calls += len(order)
-
-    @property
-    def claimed_ms(self) -> float:
-        """Per call."""
-        return sum(self.ms) / max(1, self.calls)
-
-    @property
-    def unexplained_ms(self) -> float:
-        """Wall time per call that is neither the claimed time nor the wait before it."""
-        return (self.wall_ms - self.lead_ms) / max(1, self.calls) - self.claimed_ms
-
-
-def _take_turns(
-    trial: Trial,
-    sides: tuple[_Side, _Side],
-    sets: Sequence[tuple[list[torch.Tensor], Expected]],
-    order: Sequence[int],
-    chooser: random.Random,
-    swapped: bool,
-    record: bool,
-) -> None:
-    """A block of the candidate and one of the baseline, then the candidate's outputs."""
-    for side in reversed(sides) if swapped else sides:
-        side.run(order, record)
-    _check_outputs(trial, sides[0], sets, order, chooser)
-
-
-def _check_outputs(
-    trial: Trial,
-    side: _Side,
-    sets: Sequence[tuple[list[torch.Tensor], Expected]],
-    order: Sequence[int],
-    chooser: random.Random,
-) -> None:
-    """Fetch and compare outputs of the block that just ran: all where they are small, else a random fifth."""
-    shapes = sets[0][1].shapes
-    slots, size = laid_out(shapes)
-    count = len(order) if size <= _SMALL_BYTES else max(1, round(_FETCHED_SHARE * len(order)))
-    calls = sorted(chooser.sample(range(len(order)), count))
-    side.runner.trays(trial.deadline, outputs=size * count)
-    header = side.runner.ask({"op": "fetch", "calls": calls}, trial.deadline)
-    described = header.get("calls")
-    if not isinstance(described, list) or len(described) != count:
-        raise Ended(Crashed("wrote to the evaluator's channel: outputs of other calls than were asked for"))
-    for place, call in enumerate(calls):
-        expected = sets[order[call]][1]
-        trial.judge_shapes(described[place], expected)
-        moved = [Slot(slot.shape, slot.dtype, slot.offset + place * size) for slot in slots]
-        tray = side.runner.tray("outputs")
-        outputs = [tray.read(slot, trial.reference.device) for slot in moved]
-        trial.judge(outputs, expected, where="; in a timed call")
-
-
-def _order(block: int, sets: int, chooser: random.Random) -> list[int]:
-    """Which set each call of a block takes: all of them in turn, in an order that can't be foreseen."""
-    order: list[int] = []
-    while len(order) < block:
-        turn = list(range(sets))
-        chooser.shuffle(turn)
-        order += turn
-    return order[:block]
-
-
-def _block_size(plan: Plan, sides: tuple[_Side, _Side], expected: Expected) -> int:
-    """So that at least four rounds fit into the time, and the outputs of a block into memory."""
-    _, size = laid_out(expected.shapes)
-    pair_ms = sum(side.last_call_ms for side in sides)
-    return max(2, min(plan.block, _KEPT_BYTES // max(1, size), int(plan.seconds * 1e3 / 4 / pair_ms)))
-
-
-def _enough(timing: Timing, plan: Plan, end: float) -> bool:
-    count = len(timing.pairs)
-    if count >= plan.most or (count and time.monotonic() > end):
+def enough(head: Series, plan: Plan, taken_s: float) -> bool:
+    """Whether the plan is content with these pairs after that many seconds."""
+    count = len(head.pairs)
+    if count >= plan.most or (count and taken_s > plan.seconds):
         return True
-    return count >= plan.least and (timing.high - timing.low) / 2 <= plan.half_width * timing.ratio
+    narrow = count >= plan.least and (head.high - head.low) / 2 <= plan.half_width * head.ratio
+    return narrow and taken_s >= plan.least_seconds
 
 
-def _suspicion(candidate: _Side, baseline: _Side) -> str:
-    """Whether more time went by in the candidate's blocks than its claimed times and the baseline's overhead explain.
+class _Timer:
+    def __init__(
+        self, trial: Trial, baselines: Sequence[tuple[str, Runner]], headline: str, plan: Plan, deadline: Deadline
+    ) -> None:
+        trial.end_of_checked_calls()
+        given = trial.fresh_inputs()
+        expected = trial.expected(given)
+        self._trial, self._plan = trial, plan
+        self._block = self._most = _block_size(plan.most_block, given, expected)
+        runners = [("candidate", trial.runner), *baselines]
+        self._sides = [Side(name, r, deadline, given, expected, max(_WARM_UP, self._block)) for name, r in runners]
+        self._check = OutputCheck(trial, expected)
+        self._places = random.Random(secrets.randbits(64))
+        self._refusals = 0
+        self._excess: list[float] = []
+        self._wall_ratios: list[float] = []
+        self._timing = Timing([Series(name, "device") for name, _ in baselines], headline)
 
-    The factor two and the 0.3 ms leave room for noise: this catches a clock that lies, not one that flatters.
-    """
-    seen = candidate.claimed_ms + candidate.unexplained_ms - max(0.0, baseline.unexplained_ms)
-    if candidate.claimed_ms >= seen / 2 - 0.3:
-        return ""
-    said = f"the candidate's process says {candidate.claimed_ms:.3g} ms"
-    return f"the evaluator's clock saw {seen:.3g} ms a call, {said}"
+    def run(self, stop_below: float | None) -> Timing:
+        timing, plan = self._timing, self._plan
+        self._warm_up()
+        if plan.latencies:
+            timing.launch_floor_us = self._sides[1].launch_floor_us()
+        start = time.monotonic()
+        swapped = False
+        while not enough(timing.headline, plan, time.monotonic() - start):
+            swapped = not swapped
+            if not self._round("device", timing.series, swapped):
+                continue
+            head = timing.headline
+            if stop_below is not None and len(head.pairs) >= _EARLY_PAIRS:
+                timing.stopped_early = head.high < (1 - _EARLY_MARGIN) * stop_below
+                if timing.stopped_early:
+                    break
+        latencies = [Series(side.name, "latency") for side in self._sides[1:]]
+        self._block, timing.block = min(self._block, plan.block), self._block
+        while plan.latencies > len(latencies[0].pairs) and not timing.stopped_early:
+            swapped = not swapped
+            self._round("latency", latencies, swapped)
+        timing.series += [series for series in latencies if series.pairs]
+        timing.gated = self._sides[0].gated
+        if self._excess:
+            timing.hidden_ms, timing.surely_hidden_ms = statistics.median(self._excess), min(self._excess)
+        timing.wall_ratio = statistics.median(self._wall_ratios)
+        return timing
+
+    def _warm_up(self) -> None:
+        """Clocks, caches, kernels that are loaded as they are first called: not behind a gate."""
+        givens = [self._trial.fresh_inputs() for _ in range(_WARM_UP)]
+        rans = [side.run(givens, "device", self._drawn_places(_WARM_UP), gated=False) for side in self._sides]
+        self._check.check(givens, self._sides[0], self._sides[1], rans[0], strictly=_WARM_UP)
+        pair_ms = sum(max(ran.ms) for ran in rans)
+        wanted = max(self._plan.block, int(_BLOCK_MS / pair_ms))
+        self._block = self._most = max(1, min(self._most, wanted, int(self._plan.seconds * 1e3 / 4 / pair_ms)))
+
+    def _round(self, clock: Clock, series: Sequence[Series], swapped: bool) -> bool:
+        """A block of each side, then the candidate's outputs. False where it doesn't count."""
+        givens = [self._trial.fresh_inputs() for _ in range(self._block)]
+        places = self._drawn_places(len(givens))
+        rans: dict[str, Ran] = {}
+        for side in reversed(self._sides) if swapped else self._sides:
+            try:
+                rans[side.name] = side.run(givens, clock, places, gated=True)
+            except GateRefused:
+                self._after_refusal(side)
+                return False
+        candidate = rans["candidate"]
+        self._check.check(givens, self._sides[0], self._sides[1], candidate)
+        sample = gpu.sample() if self._trial.reference.device == "cuda" else None
+        if sample:
+            self._timing.samples.append(sample)
+            if sample.throttled and self._timing.dropped < _MOST_DROPPED:
+                self._timing.dropped += 1
+                return False
+        for one in series:
+            one.add(candidate, rans[one.baseline])
+        self._audit(candidate, rans[self._sides[1].name], clock)
+        return True
+
+    def _after_refusal(self, side: Side) -> None:
+        """The first may be something that is done once, the next more launches than the driver's queue holds; where
+        one call is too many, the forward itself waits."""
+        self._refusals += 1
+        if self._refusals > 1:
+            side.gated = self._block > 1
+            self._block = self._block // 4 or 1 if side.gated else self._most
+
+    def _audit(self, candidate: Ran, reference: Ran, clock: Clock) -> None:
+        if clock == "device":
+            self._wall_ratios.append(reference.wall_ms / candidate.wall_ms)
+            unexplained = [(ran.wall_ms - sum(ran.ms)) / len(ran.ms) for ran in (candidate, reference)]
+            if candidate.gated == reference.gated:
+                self._excess.append(unexplained[0] - unexplained[1])
+
+    def _drawn_places(self, count: int) -> list[int]:
+        return [self._places.randrange(PLACES) for _ in range(count)]
+
+
+def _block_size(most: int, given: Sequence[torch.Tensor], expected: Expected) -> int:
+    _, in_bytes = laid_out([(tensor.shape, tensor.dtype) for tensor in given])
+    _, out_bytes = laid_out(expected.shapes)
+    return max(1, min(most, _BLOCK_BYTES // max(1, in_bytes + out_bytes)))

@@ -7,16 +7,19 @@ that a runner can write gets a copy: what was compared can't change afterwards.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import math
 import mmap
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from tilewright.worker import driver
 from tilewright.worker.wire import dtype_name, dtype_named
 
 _ALIGNMENT = 256
@@ -60,6 +63,7 @@ class Tray:
         self.descriptor = descriptor
         self.size = size
         self._map = mmap.mmap(descriptor, size)
+        self._pinned = False
 
     @classmethod
     def create(cls, size: int) -> Tray:
@@ -79,6 +83,26 @@ class Tray:
         if slot.bytes:
             tensor.reshape(-1).view(torch.uint8).copy_(self._bytes(slot))
         return tensor
+
+    def view(self, slot: Slot) -> torch.Tensor:
+        """The memory itself, not a copy."""
+        if not slot.bytes:
+            return torch.empty(slot.shape, dtype=slot.dtype)
+        return self._bytes(slot).view(slot.dtype).reshape(slot.shape)
+
+    @property
+    def address(self) -> int:
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+
+    def pin(self) -> None:
+        """Let the device read and write it without waiting for the host; in a process that uses CUDA."""
+        if not self._pinned:
+            driver.pinned(self.address, -(-self.size // mmap.PAGESIZE) * mmap.PAGESIZE)
+            self._pinned = True
+
+    def put_number(self, value: int) -> None:
+        """Store a 32-bit number at the beginning, for whoever watches it."""
+        struct.pack_into("<I", self._map, 0, value)
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -19,21 +19,10 @@ from tilewright.channel import WorkerHost
 from tilewright.gates.static import StaticGate
 from tilewright.protocols import Verdict
 from tilewright.records import Candidate, Evaluation, Evidence, Job, Measured, Problem, Rejected, Unscorable, Verified
+from tilewright.records.tasks import Precision
+from tilewright.worker import ownership
 
 FOLDER = Path(__file__).parents[2] / "samples" / "evil"
-KNOWN_HOLES = {
-    "evil_cached_by_value": "timed calls take turns with three sets of values, so that an answer can be looked up",
-    "evil_decoy_kernel_launched": "the share of the device's time that a kernel takes is not measured",
-    "evil_decoy_kernel_never_launched": "the share of the device's time that a kernel takes is not measured",
-    "evil_shared_output": "outputs are copied before the next call; that one overwrites the last's is not looked for",
-    "evil_tuned_to_the_families": "no family of inputs is constant",
-    "evil_weights_of_the_first_call": "parameters are not reloaded in place: each draw constructs the module anew",
-}
-"""Samples that get through today, and why; each must be taken out of here when it no longer does."""
-CAUGHT_AT_TIMES = {
-    "evil_softmax_without_max": "inputs times 8 come to 36: exp overflows from 88 on, and inexact it is now and then",
-}
-"""Holes that the drawn numbers sometimes close."""
 _DEADLINE_S = {"evil_hang": 2.0}
 _LARGEST_RATIO = 5.0
 """Two samples that are caught by the clock compute what the reference does: at this size noise stays under it."""
@@ -45,19 +34,21 @@ class Sample:
     source: str
     caught_by: str
     reference: str
+    precision: Precision
     needs_cuda: bool
 
     @property
     def problem(self) -> Problem:
         source = (FOLDER / "references" / self.reference).read_text(encoding="utf-8")
-        return Problem(self.reference.removesuffix(".py"), source, precision="fp32")
+        return Problem(self.reference.removesuffix(".py"), source, precision=self.precision)
 
 
 def _sample(path: Path) -> Sample:
     source = path.read_text(encoding="utf-8")
     said = dict(re.findall(r"^([A-Z ]+): (.+)$", ast.get_docstring(ast.parse(source)) or "", re.MULTILINE))
     assert re.match(r"\d+ ", said["CLASS"]), path.name
-    return Sample(path.stem, source, said["CAUGHT BY"], said["REFERENCE"], said.get("NEEDS") == "cuda")
+    precision: Precision = "fp16" if said.get("PRECISION") == "fp16" else "fp32"
+    return Sample(path.stem, source, said["CAUGHT BY"], said["REFERENCE"], precision, said.get("NEEDS") == "cuda")
 
 
 SAMPLES = [_sample(path) for path in sorted(FOLDER.glob("evil_*.py"))]
@@ -79,45 +70,44 @@ def gated(sample: Sample) -> Verdict:
     return StaticGate().check(Candidate(sample.source), sample.problem, Evidence())
 
 
-def _marked(samples: list[Sample]) -> list[object]:
-    """Holes fail strictly: closing one turns its test red until its row is removed."""
-    marks = {name: pytest.mark.xfail(reason=why, strict=True) for name, why in KNOWN_HOLES.items()}
-    marks.update({name: pytest.mark.xfail(reason=why, strict=False) for name, why in CAUGHT_AT_TIMES.items()})
-    return [pytest.param(s, id=s.name, marks=[marks[s.name]] if s.name in marks else []) for s in samples]
+def _named(samples: list[Sample]) -> list[object]:
+    return [pytest.param(sample, id=sample.name) for sample in samples]
 
 
-@pytest.mark.parametrize("sample", _marked([s for s in RUN_HERE if s.caught_by == "verifier"]))
+@pytest.mark.parametrize("sample", _named([s for s in RUN_HERE if s.caught_by == "verifier"]))
 def test_the_verifier_alone_refuses_what_is_its_to_catch(sample: Sample, evaluations: dict[str, Evaluation]) -> None:
     evaluation = evaluations[sample.name]
     assert not isinstance(evaluation, (Measured, Verified))
     assert isinstance(evaluation, Unscorable) == (sample.name == "evil_degenerate_task")
 
 
-@pytest.mark.parametrize("sample", _marked([s for s in SAMPLES if s.caught_by == "static"]))
+@pytest.mark.parametrize("sample", _named([s for s in SAMPLES if s.caught_by == "static"]))
 def test_the_static_gate_refuses_visible_intent(sample: Sample) -> None:
     assert isinstance(gated(sample).failure, Rejected)
 
 
-@pytest.mark.parametrize("sample", _marked([s for s in RUN_HERE if s.caught_by == "timing"]))
+@pytest.mark.parametrize("sample", _named([s for s in RUN_HERE if s.caught_by == "timing"]))
 def test_what_only_the_clock_can_catch_gains_nothing(sample: Sample, evaluations: dict[str, Evaluation]) -> None:
     evaluation = evaluations[sample.name]
     if isinstance(evaluation, Verified):
         assert (evaluation.cpu_ratio or 0.0) < _LARGEST_RATIO
 
 
-@pytest.mark.parametrize("sample", _marked([s for s in SAMPLES if s.caught_by == "policy"]))
+@pytest.mark.parametrize("sample", _named([s for s in SAMPLES if s.caught_by == "policy"]))
 def test_work_left_to_pytorch_is_named_or_refused(sample: Sample) -> None:
     verdict = gated(sample)
     assert isinstance(verdict.failure, Rejected) or verdict.evidence.warnings
 
 
+@pytest.mark.parametrize("sample", _named([s for s in SAMPLES if s.caught_by == "policy"]))
+def test_work_left_to_pytorch_is_refused_where_own_kernels_are_wanted(sample: Sample) -> None:
+    job = Job(Candidate(sample.source), sample.problem, policy="own-kernels")
+    assert isinstance(ownership.refused(job), Rejected)
+
+
 def test_there_are_samples_for_most_of_the_catalogue() -> None:
     classes = {re.search(r"CLASS: (\d+)", sample.source).group(1) for sample in SAMPLES}  # type: ignore[union-attr]
     assert len(RUN_HERE) >= 60 and len(classes) >= 45
-
-
-def test_every_hole_is_that_of_a_sample() -> None:
-    assert KNOWN_HOLES.keys() | CAUGHT_AT_TIMES.keys() <= {sample.name for sample in SAMPLES}
 
 
 def test_no_call_can_be_told_by_its_tensors_to_repeat_an_earlier_one(cpu_host: WorkerHost) -> None:

@@ -1,51 +1,99 @@
-"""Turns, blocks and the audit by the wall clock."""
+"""When enough pairs were taken, what the evaluator's own clock says, and how far a number is trusted."""
 
-import random
-from pathlib import Path
+from dataclasses import replace
 
+import pytest
 import torch
+from toys import PROBLEM, candidate
 
-from tilewright.worker import gpu, sandbox
+from tilewright.records import Job
+from tilewright.worker import gpu, trust
 from tilewright.worker.expected import Expected, _output
-from tilewright.worker.timing import PLANS, Timing, _block_size, _enough, _order, _Side, _suspicion
+from tilewright.worker.sandbox import Isolation
+from tilewright.worker.timing import PLANS, Series, Timing, _block_size, enough
+
+SAMPLE = gpu.Sample(1980.0, 2619.0, 40.0, 300.0, reasons=0)
+JOB = Job(candidate("return y"), PROBLEM)
 
 
-def side(claimed_ms: float, wall_ms: float, lead_ms: float = 0.1, calls: int = 10) -> _Side:
-    made = _Side.__new__(_Side)
-    made.ms, made.calls = [claimed_ms] * calls, calls
-    made.wall_ms, made.lead_ms, made.last_call_ms = wall_ms * calls, lead_ms * calls, wall_ms
-    return made
+def series(pairs: int = 100, ratio: float = 1.0, half_width: float = 0.001) -> Series:
+    return Series("eager", "device", [(1.0, ratio)] * pairs, ratio, ratio - half_width, ratio + half_width)
 
 
-def test_a_block_takes_every_input_set_in_turn() -> None:
-    order = _order(9, 3, random.Random(1))
-    assert sorted(order[:3]) == sorted(order[3:6]) == sorted(order[6:]) == [0, 1, 2]
+def timing(**given: object) -> Timing:
+    taken = Timing([series()], "eager", gated=True, samples=[SAMPLE])
+    return replace(taken, **given)  # type: ignore[arg-type]
 
 
-def test_a_clock_that_lies_does_not_fit_the_wall_clock() -> None:
-    honest, baseline = side(5.0, 5.6), side(6.0, 6.6)
-    assert not _suspicion(honest, baseline)
-    assert "saw 5.5 ms" in _suspicion(side(0.5, 6.1), baseline)
+def graded(taken: Timing, job: Job = JOB, rung: str = "R2") -> trust.Trust:
+    return trust.of_timing(taken, job, Isolation(rung), 15.0)
 
 
-def test_a_slow_host_is_no_lie() -> None:
-    assert not _suspicion(side(0.01, 3.2, lead_ms=3.0), side(0.01, 0.3))
+def test_pairs_are_taken_until_there_are_enough_and_the_interval_is_narrow() -> None:
+    plan = PLANS["full"]
+    assert not enough(series(99), plan, taken_s=1.0)
+    assert enough(series(100), plan, taken_s=1.0)
+    assert not enough(series(100), plan, taken_s=0.4)
+    assert not enough(series(100, half_width=0.1), plan, taken_s=1.0)
+    assert enough(series(2000, half_width=0.1), plan, taken_s=1.0)
+    assert enough(series(4, half_width=0.1), plan, taken_s=15.1)
 
 
-def test_blocks_of_slow_kernels_are_short() -> None:
+def test_a_block_holds_no_more_than_fits_into_memory() -> None:
     truth = torch.zeros(4).double()
     expected = Expected((_output(truth, truth.half()),), (), True, ())
-    assert _block_size(PLANS["full"], (side(1, 1.5), side(1, 1.5)), expected) == 10
-    assert _block_size(PLANS["full"], (side(900, 900), side(900, 900)), expected) == 2
+    assert _block_size(10, [torch.zeros(4)], expected) == 10
+    assert _block_size(10, [torch.empty(1 << 29, device="meta")], expected) == 1
 
 
-def test_pairs_are_taken_until_the_interval_is_narrow() -> None:
-    plan = PLANS["full"]
-    assert not _enough(Timing([(1.0, 1.0)] * 10, 1.0, 1.0, 1.0), plan, float("inf"))
-    assert _enough(Timing([(1.0, 1.0)] * 30, 1.0, 0.995, 1.005), plan, float("inf"))
-    assert not _enough(Timing([(1.0, 1.0)] * 30, 1.0, 0.9, 1.1), plan, float("inf"))
-    assert _enough(Timing([(1.0, 1.0)] * 100, 1.0, 0.9, 1.1), plan, float("inf"))
-    assert _enough(Timing([(1.0, 1.0)] * 4, 1.0, 0.9, 1.1), plan, 0.0)
+def test_a_measurement_with_every_mechanism_in_force_is_graded_a() -> None:
+    assert graded(timing()).grade == "A"
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (graded(timing(), rung="R0"), "isolation R0"),
+        (graded(timing(gated=False)), "waits for the device"),
+        (graded(timing(samples=[])), "NVML"),
+        (graded(timing(series=[series(99)])), "99 pairs"),
+        (graded(timing(), replace(JOB, effort="quick")), "quick"),
+        (graded(timing(), replace(JOB, error_factor=32.0)), "32 times"),
+    ],
+)
+def test_a_missing_mechanism_lowers_the_grade_and_is_named(missing: trust.Trust, said: str) -> None:
+    assert missing.grade == "B"
+    assert said in missing.words[0]
+
+
+@pytest.mark.parametrize(
+    ("against", "said"),
+    [
+        (graded(timing(hidden_ms=0.06, block=10)), "60 us more"),
+        (graded(timing(samples=[replace(SAMPLE, foreign=(77,))])), "77"),
+        (graded(timing(samples=[replace(SAMPLE, reasons=0x40)])), "throttled"),
+    ],
+)
+def test_what_speaks_against_a_number_takes_its_trust(against: trust.Trust, said: str) -> None:
+    assert against.grade == "C"
+    assert said in against.words[0]
+
+
+def test_what_a_clock_can_not_resolve_is_no_lie() -> None:
+    assert graded(timing(hidden_ms=0.015, block=10)).grade == "A"
+    assert graded(timing(hidden_ms=-1.0, block=10)).grade == "A"
+
+
+def test_a_long_block_resolves_more() -> None:
+    short = series()
+    short.pairs = [(0.01, 0.01)] * 100
+    assert graded(timing(series=[short], hidden_ms=0.005, block=100)).grade == "C"
+    assert graded(timing(series=[short], hidden_ms=0.005, block=10)).grade == "A"
+
+
+def test_a_power_limit_is_no_throttling() -> None:
+    assert not replace(SAMPLE, reasons=0x4).throttled
+    assert replace(SAMPLE, reasons=0x8).throttled
 
 
 def test_gpus_have_short_names() -> None:
@@ -53,29 +101,3 @@ def test_gpus_have_short_names() -> None:
     assert gpu.short_name("NVIDIA H200") == "H200"
     assert gpu.short_name("Tesla T4") == "T4"
     assert gpu.short_name("NVIDIA GeForce RTX 4090") == "GeForce RTX 4090"
-
-
-def test_a_runner_gets_at_most_twelve_variables_and_no_keys(tmp_path: Path) -> None:
-    source = {
-        name: "x" for name in ("PATH", "HOME", "OPENAI_API_KEY", "CUDA_HOME", "PYTHONPATH", "LANG", "AWS_SECRET")
-    }
-    given = sandbox.runner_environment(source, sandbox.Folders(tmp_path / "r", tmp_path / "c"), 1)
-    assert len(given) <= 12
-    assert "OPENAI_API_KEY" not in given and "AWS_SECRET" not in given
-    assert given["HOME"] == str(tmp_path / "r" / "home")
-    assert given["TILELANG_CACHE_DIR"] == str(tmp_path / "c")
-
-
-def test_a_candidates_cache_is_found_again_and_the_oldest_is_removed(tmp_path: Path) -> None:
-    scratch = sandbox.Scratch(tmp_path)
-    first = scratch.open("first")
-    (first.cache / "kernel").touch()
-    scratch.close(first)
-    assert not first.root.exists()
-    again = scratch.open("first")
-    assert (again.cache / "kernel").exists() and again.root != first.root
-    scratch.close(again)
-    for number in range(64):
-        scratch.close(scratch.open(f"other{number}"))
-    assert not first.cache.exists()
-    assert (tmp_path / "caches" / "other63").exists()

@@ -1,5 +1,8 @@
 """A small problem, and candidates for it."""
 
+import os
+import time
+
 from tilewright import jsonform
 from tilewright.channel import WorkerHost
 from tilewright.records import Candidate, Evaluation, Job, Problem
@@ -50,3 +53,20 @@ def evaluated(host: WorkerHost, what: Candidate, problem: Problem = PROBLEM, dea
     job = Job(what, problem, effort="quick", deadline_s=deadline_s)
     answer = host.call("measure", {"job": jsonform.to_plain(job)}, deadline_s).result(120)
     return jsonform.from_plain(Evaluation, answer["evaluation"])
+
+
+def processes_in(folder: str, seconds: float = 5.0) -> list[int]:
+    """Processes that work in that folder, which may be gone; some time is left for them to end."""
+    end = time.monotonic() + seconds
+    while True:
+        found = [int(name) for name in os.listdir("/proc") if name.isdigit() and _works_in(name, folder)]
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.05)
+
+
+def _works_in(pid: str, folder: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd").startswith(folder)
+    except OSError:
+        return False

@@ -1,0 +1,65 @@
+"""Is what a timed call returned right?
+
+Every timed call's output is compared. Some, drawn after the block has run, with the truth in float64, as a checked
+call's is; the others with what the reference returned for the same inputs in its own process, which may differ from
+it by what both of them may err. Whatever differs by more is compared with the truth before it is called wrong.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Sequence
+
+import torch
+
+from tilewright.worker.compare import rounding_step
+from tilewright.worker.expected import Expected, Output
+from tilewright.worker.sides import Ran, Side
+from tilewright.worker.verifier import Trial
+
+WHERE = "; in a timed call"
+_REFERENCE_ERRORS = 2.0
+"""The reference's own error for these inputs, in units of that which was found for others of the same kind."""
+
+
+class OutputCheck:
+    """For one trial; `expected` is a call's with inputs of the kind that timed calls get."""
+
+    def __init__(self, trial: Trial, expected: Expected) -> None:
+        self._trial = trial
+        self._like = expected
+        self._chooser = random.Random(secrets.randbits(64))
+
+    def check(
+        self, givens: Sequence[Sequence[torch.Tensor]], candidate: Side, reference: Side, ran: Ran, strictly: int = 1
+    ) -> None:
+        """The last block of both sides, on the same inputs; `strictly` so many against the truth. Raises `Ended`."""
+        device = self._trial.reference.device
+        for described in ran.described:
+            self._trial.judge_shapes(described, self._like)
+        drawn = self._chooser.sample(range(len(givens)), min(strictly, len(givens)))
+        for call, given in enumerate(givens):
+            got = candidate.outputs(call, device)
+            if call in drawn or not self._near(got, reference.outputs(call, device)):
+                self._trial.judge(got, self._trial.expected(given), where=WHERE)
+            else:
+                self._trial.checked_calls += 1
+
+    def _near(self, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor]) -> bool:
+        factor = self._trial.error_factor + _REFERENCE_ERRORS
+        return all(_is_near(g, w, like, factor) for g, w, like in zip(got, wanted, self._like.outputs))
+
+
+def _is_near(got: torch.Tensor, wanted: torch.Tensor, like: Output, factor: float) -> bool:
+    if not got.is_floating_point():
+        return bool(torch.equal(got, wanted))
+    for g, w in zip(got.reshape(-1).split(_CHUNK), wanted.reshape(-1).split(_CHUNK)):
+        allowed = torch.clamp(2 * rounding_step(w, got.dtype), min=factor * like.error)
+        # A NaN or an infinity on either side makes this False; the comparison with the truth knows what to do.
+        if not bool(((g.to(torch.float64) - w.to(torch.float64)).abs() <= allowed).all()):
+            return False
+    return True
+
+
+_CHUNK = 1 << 24
