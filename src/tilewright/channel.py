@@ -1,7 +1,8 @@
 """How does the main process talk to the worker processes, without importing what they import?
 
 `WorkerHost.call` sends a request to a host process (``python -m tilewright.worker``), started at the first call and
-again after it died. The answers are JSON of records. All that fails here is the machinery's: `WorkerError`.
+again after it died. What a dead host was asked its successor is asked once more. The answers are JSON of records. All
+that fails here is the machinery's: `WorkerError`.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ _ENDING_S = 30.0
 
 @dataclass
 class _Pending:
+    request: Answer
     future: Future[Answer]
-    deadline_s: float
+    deaths: int = 0
+    """How many hosts died while they had it."""
 
 
 @dataclass
@@ -51,17 +54,22 @@ class _Host:
     pending: dict[int, _Pending] = field(default_factory=dict)
     heard: float = field(default_factory=time.monotonic)
     reader: threading.Thread | None = None
+    hung: bool = False
 
 
 class WorkerHost:
-    """The worker processes of one run. `jobs` requests are worked on at a time; by default one a core.
+    """The worker processes of one run, or those for one GPU of it: `visible`, as CUDA_VISIBLE_DEVICES names it.
 
-    Calls may come from any thread. `close` ends every process and removes the scratch directory.
+    `jobs` requests are worked on at a time; by default one a core. Calls may come from any thread. `close` ends every
+    process and removes the scratch directory.
     """
 
-    def __init__(self, device: Literal["cuda", "cpu"], gpu: str = "", jobs: int | None = None) -> None:
+    def __init__(
+        self, device: Literal["cuda", "cpu"], gpu: str = "", jobs: int | None = None, visible: str = ""
+    ) -> None:
         self.device = device
         self.gpu = gpu
+        self._visible = {"CUDA_VISIBLE_DEVICES": visible} if visible else {}
         self._jobs = jobs or os.cpu_count() or 1
         self._lock = threading.Lock()
         self._host: _Host | None = None
@@ -75,22 +83,13 @@ class WorkerHost:
         self.close()
 
     def call(self, op: str, payload: Answer, deadline_s: float) -> Future[Answer]:
-        """The future raises `WorkerError` for what isn't a candidate's doing; a dead host fails all its calls."""
+        """The future raises `WorkerError` for what isn't a candidate's doing, such as the death of two hosts."""
         future: Future[Answer] = Future()
         future.set_running_or_notify_cancel()
         with self._lock:
-            if self._closed:
-                raise WorkerError("the worker processes were closed")
-            host = self._living_host()
             self._number += 1
-            if not host.pending:
-                host.heard = time.monotonic()
-            host.pending[self._number] = _Pending(future, deadline_s)
             request = {"id": self._number, "op": op, "payload": payload, "deadline_s": deadline_s}
-            line = json.dumps(request) + "\n"
-            with contextlib.suppress(OSError):  # the host died: its reader fails this call with the others
-                _requests(host).write(line)
-                _requests(host).flush()
+            self._ask(_Pending(request, future))
         return future
 
     def close(self) -> None:
@@ -99,6 +98,21 @@ class WorkerHost:
             host, self._host = self._host, None
         if host is not None:
             _end(host)
+
+    def _ask(self, pending: _Pending) -> None:
+        """To be called with the lock held."""
+        if self._closed:
+            raise WorkerError("the worker processes were closed")
+        try:
+            host = self._living_host()
+        except OSError as error:
+            raise WorkerError(f"no worker process can be started: {error}") from error
+        if not host.pending:
+            host.heard = time.monotonic()
+        host.pending[pending.request["id"]] = pending
+        with contextlib.suppress(OSError):  # the host died: its reader takes care of this request with the others
+            _requests(host).write(json.dumps(pending.request) + "\n")
+            _requests(host).flush()
 
     def _living_host(self) -> _Host:
         if self._host is not None and self._host.process.poll() is None:
@@ -112,7 +126,7 @@ class WorkerHost:
             stderr=log,
             text=True,
             encoding="utf-8",
-            env={**_environment(), "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor")},
+            env={**_environment(), **self._visible, "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor")},
             cwd=scratch,
             start_new_session=os.name == "posix",  # Ctrl-C is for the main process, which then closes this one
         )
@@ -127,6 +141,8 @@ class WorkerHost:
         """Hand each reply to its future until the host ends."""
         assert host.process.stdout is not None
         for line in host.process.stdout:
+            if not line.endswith("\n"):  # it died while it wrote
+                break
             reply = json.loads(line)
             host.heard = time.monotonic()
             if "started" in reply:
@@ -146,19 +162,27 @@ class WorkerHost:
         shutil.rmtree(host.scratch, ignore_errors=True)
         message = f"the worker process ended with status {host.process.returncode}{_last_lines(host.log)}"
         for pending in lost:
-            pending.future.set_exception(WorkerError(message))
+            pending.deaths += 1
+            self._ask_again(pending, WorkerError(message), give_up=host.hung or pending.deaths > 1)
         host.process.stdout.close()
         host.log.close()
         with contextlib.suppress(OSError):
             _requests(host).close()
 
+    def _ask_again(self, pending: _Pending, why: WorkerError, give_up: bool) -> None:
+        if not give_up:
+            with contextlib.suppress(WorkerError), self._lock:  # closed meanwhile, or none can be started
+                return self._ask(pending)
+        pending.future.set_exception(why)
+
     def _watch(self, host: _Host) -> None:
         """End a host that has been silent for longer than anything asked of it may take."""
         while host.process.poll() is None:
             with self._lock:
-                longest = max((pending.deadline_s for pending in host.pending.values()), default=None)
+                longest = max((one.request["deadline_s"] for one in host.pending.values()), default=None)
                 silent = time.monotonic() - host.heard
             if longest is not None and silent > longest + _SILENCE_S:
+                host.hung = True
                 host.process.kill()
             try:
                 host.process.wait(2.0)

@@ -1,7 +1,8 @@
-"""A run that is killed at any moment goes on with nothing finished lost or repeated."""
+"""Whatever of a run is killed, at any moment: it goes on, nothing finished is lost or repeated, nothing is left."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -13,8 +14,9 @@ from pathlib import Path
 
 from tilewright.store import Store
 
-SAMPLES = Path(__file__).resolve().parents[1] / "samples"
-SOURCE = Path(__file__).resolve().parents[2] / "src"
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "tests" / "samples"
+SOURCE = ROOT / "src"
 KILLS = 20
 
 
@@ -45,6 +47,19 @@ def test_a_run_killed_twenty_times_loses_nothing_and_repeats_at_most_what_was_in
     assert set(evaluated) == set(names)
     assert sum(evaluated.values()) - len(names) <= kills, "more was repeated than was in flight"
     assert kills >= 5
+
+
+def test_a_killed_process_of_any_role_costs_no_finished_evaluation_and_leaves_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "kills.jsonl"
+    command = [sys.executable, "-m", "benchmarks.kill_anything", str(out), "--kills", "8", "--most-s", "1"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    *kills, sums = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {row["role"] for row in kills} == {"main", "host", "zygote", "keeper", "runner"}
+    assert all(row["kept"] and not row["left"] for row in kills)
+    assert sums["runs"] >= 1 and not sums["faults"]
 
 
 def start(store: Path, log: Path) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Scored on this machine: verified in its own process, timed on its GPU (or, on the CPU, only verified)."""
+"""Scored on this machine: verified in its own process, timed on one of its GPUs (or, on the CPU, only verified)."""
 
 from __future__ import annotations
 
@@ -6,67 +6,111 @@ import ctypes
 import importlib.util
 import subprocess
 import sys
+import threading
+import uuid
+from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from tilewright import jsonform
 from tilewright.channel import Answer, WorkerHost
+from tilewright.errors import MachineryError
 from tilewright.records import Evaluation, Job
 
 _PROBE_S = 30.0
 
 
 class LocalEvaluator:
-    """`host` is ended by `close`; until then others may use it too."""
+    """Hands each job to the least busy of `hosts`, one a GPU; one that nobody needs is never started.
 
-    def __init__(self, host: WorkerHost, name: str = "local") -> None:
+    They are ended by `close`; until then others may use them too.
+    """
+
+    def __init__(self, *hosts: WorkerHost, name: str = "local") -> None:
         self.name = name
-        self._host = host
+        self._lock = threading.Lock()
+        self._lanes = [_Lane(host) for host in hosts]
 
     def submit(self, job: Job) -> Future[Evaluation]:
         evaluation: Future[Evaluation] = Future()
         evaluation.set_running_or_notify_cancel()
+        with self._lock:
+            lane = min(self._lanes, key=lambda lane: lane.jobs + lane.failures)
+            lane.jobs += 1
 
         def finish(answer: Future[Answer]) -> None:
+            failed = isinstance(answer.exception(), MachineryError)
+            with self._lock:
+                lane.jobs -= 1
+                lane.failures = lane.failures + 1 if failed else 0
             try:
                 evaluation.set_result(jsonform.from_plain(Evaluation, answer.result()["evaluation"]))
             except Exception as error:  # the border to the worker: whatever it is belongs to who waits
                 evaluation.set_exception(error)
 
         plain = {"job": jsonform.to_plain(job)}
-        self._host.call("measure", plain, job.deadline_s).add_done_callback(finish)
+        lane.host.call("measure", plain, job.deadline_s).add_done_callback(finish)
         return evaluation
 
     def close(self) -> None:
-        self._host.close()
+        for lane in self._lanes:
+            lane.host.close()
+
+
+@dataclass
+class _Lane:
+    """The way to one GPU. Failures in a row count like jobs: one that only fails would be the least busy of all."""
+
+    host: WorkerHost
+    jobs: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Device:
+    """A CUDA device. `uuid` names it in CUDA_VISIBLE_DEVICES, whatever that was when it was found."""
+
+    name: str
+    uuid: str
+
+
+def devices() -> tuple[Sequence[Device], str]:
+    """The CUDA devices that kernels can be timed on here; where there are none, why. Asks the driver in a process of
+    its own, which CUDA_VISIBLE_DEVICES tells what it may see."""
+    missing = [name for name in ("torch", "tilelang") if importlib.util.find_spec(name) is None]
+    if missing:
+        return (), f"{' and '.join(missing)} can't be imported"
+    command = [sys.executable, "-c", "from tilewright.evaluators import local; local.probe()"]
+    try:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=_PROBE_S, check=False)
+    except subprocess.TimeoutExpired:
+        return (), f"the CUDA driver does not answer within {_PROBE_S:.0f} s"
+    if done.returncode or not done.stdout:
+        return (), done.stderr.strip() or "no CUDA driver"
+    return [Device(*line.split("\t")) for line in done.stdout.splitlines()], ""
 
 
 def available() -> tuple[bool, str]:
-    """Whether kernels can be timed here, and why or why not. Asks the driver in a process of its own."""
-    missing = [name for name in ("torch", "tilelang") if importlib.util.find_spec(name) is None]
-    if missing:
-        return False, f"{' and '.join(missing)} can't be imported"
-    command = [sys.executable, "-c", "from tilewright.evaluators import local; local.probe()"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_S, check=False)
-    except subprocess.TimeoutExpired:
-        return False, f"the CUDA driver does not answer within {_PROBE_S:.0f} s"
-    name = done.stdout.strip()
-    return (True, name) if done.returncode == 0 and name else (False, done.stderr.strip() or "no CUDA driver")
+    """Whether kernels can be timed here, and on what, or why not."""
+    found, why = devices()
+    return (True, found[0].name) if found else (False, why)
 
 
 def probe() -> None:
-    """Print the name of the first CUDA device, or exit saying what is missing. Uses the driver alone."""
+    """Print name and UUID of each CUDA device, or exit saying what is missing. Uses the driver alone."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         sys.exit("no CUDA driver (libcuda) on this machine")
-    code, count, device = driver.cuInit(0), ctypes.c_int(), ctypes.c_int()
+    code, count = driver.cuInit(0), ctypes.c_int()
     if code:
         sys.exit(f"the CUDA driver finds no usable GPU (cuInit: error {code})")
     driver.cuDeviceGetCount(ctypes.byref(count))
     if not count.value:
         sys.exit("the CUDA driver finds no GPU")
-    name = ctypes.create_string_buffer(256)
-    driver.cuDeviceGet(ctypes.byref(device), 0)
-    driver.cuDeviceGetName(name, len(name), device)
-    sys.stdout.write(name.value.decode(errors="replace"))
+    for number in range(count.value):
+        device, name, identity = ctypes.c_int(), ctypes.create_string_buffer(256), (ctypes.c_ubyte * 16)()
+        driver.cuDeviceGet(ctypes.byref(device), number)
+        driver.cuDeviceGetName(name, len(name), device)
+        driver.cuDeviceGetUuid(identity, device)
+        sys.stdout.write(f"{name.value.decode(errors='replace')}\tGPU-{uuid.UUID(bytes=bytes(identity))}\n")
