@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tilewright import jsonform
 from tilewright.records import Evaluation, Measured, Measurement
-from tilewright.worker.intervals import geometric_mean_interval, median_interval
+from tilewright.scores import mean_interval
+from tilewright.worker.intervals import median_interval
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE / "RESULTS.md"
@@ -48,6 +50,9 @@ def render(results: Path) -> str:
     samples = list(_rows(results / "samples.jsonl"))
     if samples:
         parts.append(_sample_table(samples))
+    mutated = list(_rows(results / "mutants.jsonl"))
+    if mutated:
+        parts.append(_mutant_table(mutated))
     return "\n".join(parts)
 
 
@@ -101,6 +106,39 @@ def _sample_table(rows: list[dict[str, Any]]) -> str:
         lines.append(
             f"| {group.replace('_', ' ')} | {len(mine)} | {len(passed)}{named} | {len(mine) - len(passed)} |"
         )
+    return "\n".join(lines) + "\n"
+
+
+def _mutant_table(rows: list[dict[str, Any]]) -> str:
+    """One line a bug class; each mutant that was neither rejected nor equivalent is named below."""
+    honest = [row for row in rows if row["bug"] == "none"]
+    rows = [row for row in rows if row["bug"] != "none"]
+    outcomes = Counter(row["outcome"] for row in rows if row["verdict"] == "rejected").most_common()
+    refused = sum(row["verdict"] == "rejected" for row in honest)
+    equal = [row for row in rows if row["verdict"] == "equivalent"]
+    proved = sum(row["why"] != "identical generated code" for row in equal)
+    share = sum(row["verdict"] == "rejected" for row in rows) / max(1, len(rows) - len(equal))
+    places = {(row["where"], *(f"{name} {row['versions'][name]}" for name in ("torch", "tilelang"))) for row in rows}
+    lines = [
+        "## Bugs put into the shipped kernels",
+        "",
+        f"Judged on: {'; '.join(', '.join(place) for place in sorted(places))}; "
+        f"commit {', '.join(sorted({row['commit'] for row in rows}))}",
+        "",
+        f"{len(rows)} mutants. {len(equal)} ({len(equal) / len(rows):.1%}) are equivalent: {len(equal) - proved} by "
+        f"identical generated code, {proved} by a proof. Of the others {share:.1%} were rejected "
+        f"({', '.join(f'{name} {count}' for name, count in outcomes)}). "
+        f"Of the {len(honest)} kernels as they are {refused} were rejected.",
+        "",
+        "| bug | mutants | rejected | equivalent | neither |",
+        "|---|---|---|---|---|",
+    ]
+    for bug in [*sorted({row["bug"] for row in rows}), "all"]:
+        mine = [row["verdict"] for row in rows if bug in (row["bug"], "all")]
+        rejected, equivalent = mine.count("rejected"), mine.count("equivalent")
+        lines.append(f"| {bug} | {len(mine)} | {rejected} | {equivalent} | {len(mine) - rejected - equivalent} |")
+    left = [row for row in rows if row["verdict"] not in ("rejected", "equivalent")]
+    lines += ["", *(f"- {r['kernel']} line {r['line']}, {r['description']}: {r['outcome']}" for r in left)]
     return "\n".join(lines) + "\n"
 
 
@@ -160,7 +198,7 @@ def _recompute(measurement: Measurement) -> None:
     for name, stored, computed in zip(
         ("speedup_ratio", "low", "high"),
         (measurement.speedup_ratio, measurement.low, measurement.high),
-        geometric_mean_interval(parts),
+        mean_interval(parts),
     ):
         _same(stored, computed, name)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,15 @@ from tilewright.records import Precision
 
 GPUS = ("H100", "A100", "L40S", "A10G", "L4", "T4", "H200", "B200")
 EVALUATORS = ("auto", "local", "offline")
+BASELINES = ("eager", "compile", "max-autotune", "seed")
 NO_MODEL = "none"
+BASELINES_HELP = (
+    "What to time against, with commas, the headline first: eager, compile, max-autotune (torch.compile), seed (the "
+    "kernel that the run begins with), file:PATH (another kernel for the problem)."
+)
+ERROR_FACTOR_HELP = "How many times PyTorch's own error an error may be; other than 16 lowers the trust grade."
+RESULTS_HELP = "Folder for the store and the histories."
+BACKWARD_HELP = "Verify and time the gradients too."
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
 
 
@@ -60,6 +69,9 @@ class OptimizationConfig:
         (), "Folder whose modules the kernel may import; may be repeated.", multiple=True
     )
     policy: str = option("report", "What to do about library calls in the kernel.", choices=("report", "own-kernels"))
+    baselines: str = option("eager", BASELINES_HELP)
+    error_factor: float = option(16.0, ERROR_FACTOR_HELP)
+    backward: bool = option(False, BACKWARD_HELP)
     repair: bool = option(False, "When the kernel is wrong, make that the first task instead of stopping.")
     patience: int = option(2, "Turns without progress before the search stops.")
     tune_budget: int = option(24, "Knob settings tried per turn.")
@@ -67,7 +79,7 @@ class OptimizationConfig:
     max_evaluations: int | None = option(None, "Candidates evaluated at most.")
     max_wall: float | None = option(None, "Seconds the run may take.")
     seed: int = option(0, "Seed of the search's own choices.")
-    results: str = option("results", "Folder for the store and the histories.")
+    results: str = option("results", RESULTS_HELP)
 
     def __setattr__(self, name: str, value: object) -> None:
         known = [f.name for f in dataclasses.fields(self)]
@@ -112,6 +124,9 @@ class Settings:
     precision: Precision
     include: tuple[Path, ...]
     policy: Literal["report", "own-kernels"]
+    baselines: tuple[str, ...]
+    error_factor: float
+    backward: bool
     repair: bool
     patience: int
     tune_budget: int
@@ -150,6 +165,7 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
     if not config.kernel_file:
         raise ConfigError("No kernel: give --kernel PATH (config.kernel_file), or --list-slow to see slow ones.")
     _positive(config, "threshold", "target_speedup", "max_wall")
+    check_error_factor(config.error_factor)
     _whole(config, 1, "max_iterations", "patience", "max_evaluations")
     _whole(config, 0, "rag_k", "tune_budget", "candidates")
     if not 0 <= config.min_improvement < 1:
@@ -179,6 +195,9 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         precision=parse_precision(config.precision),
         include=tuple(Path(folder) for folder in config.include),
         policy=policy,  # type: ignore[arg-type]
+        baselines=baseline_names(config.baselines),
+        error_factor=config.error_factor,
+        backward=config.backward,
         repair=config.repair,
         patience=config.patience,
         tune_budget=config.tune_budget,
@@ -190,6 +209,28 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         custom_analysis_prompt=config.custom_analysis_prompt,
         notes=notes,
     )
+
+
+def baseline_names(text: str) -> tuple[str, ...]:
+    """`eager,file:triton_version.py` -> its parts. `ConfigError` for one that isn't known or stands there twice."""
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        path = name.removeprefix("file:") if name.startswith("file:") else None
+        if path == "":
+            raise ConfigError("--baselines: file: needs a path, such as file:other_kernel.py")
+        if path is None and name not in BASELINES:
+            near = difflib.get_close_matches(name, BASELINES, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(f"--baselines: unknown {name!r}; known: {', '.join(BASELINES)}, file:PATH.{hint}")
+        if names.count(name) > 1:
+            raise ConfigError(f"--baselines: {name!r} stands there twice")
+    return names
+
+
+def check_error_factor(value: float) -> None:
+    """Below 1 PyTorch itself would be wrong; no end of error is no check."""
+    if not 1 <= value < math.inf:
+        raise ConfigError(f"error_factor is 1 or more (16 for the full trust grade), got {value}")
 
 
 def _check_model(config: OptimizationConfig, environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -19,13 +19,18 @@ _DOCSTRING = re.compile(
 _RESULT_LINE = re.compile(r"^(Evaluation Result|Estimated Result|Measured By|Optimized From|Kernel Id):")
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 _RATIO = re.compile(r"['\"]?speedup_ratio['\"]?\s*[:=]\s*" + _NUMBER)
+_BASELINE = re.compile(r"'baseline': (['\"])(.*?)\1")
 _CORRECT = re.compile(r"correctness\s*=\s*(True|False)")
 _FILE_NAME_RATIO = re.compile(r"_optimized_([0-9]+(?:\.[0-9]+)?)x(?:_[0-9]+)?$")
 
 
+EAGER = "PyTorch eager"
+"""What a ratio in a header is over, where it doesn't name another baseline."""
+
+
 @dataclass(frozen=True)
 class Header:
-    """What a kernel file says about itself. `speedup_ratio` is None when it carries no measured number."""
+    """What a kernel file says about itself. `speedup_ratio` is None when it carries no ratio over PyTorch eager."""
 
     problem: str | None = None
     workload: str | None = None
@@ -42,6 +47,9 @@ def read_header(text: str, stem: str = "") -> Header:
     ratio, correct = _RATIO.search(result), _CORRECT.search(result)
     value = float(ratio.group(1)) if ratio else _ratio_in_name(stem)
     is_correct = correct.group(1) == "True" if correct else None
+    baseline = _BASELINE.search(result)
+    if baseline and baseline.group(2) != EAGER:
+        value = None
     return Header(
         problem=fields.get("Problem Name") or None,
         workload=fields.get("Workload") or None,
@@ -92,7 +100,7 @@ def with_result(text: str, problem: str, workload: str, lines: list[str]) -> str
     return text[:start] + body + "\n" + "\n".join(lines) + end_of_text + text[end:]
 
 
-def result_line(stats: dict[str, float | str | list[float]]) -> str:
+def result_line(stats: dict[str, object]) -> str:
     return f"Evaluation Result: compiled=True correctness=True runtime_stats={stats!r}"
 
 

@@ -5,29 +5,38 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 from tilewright import __version__, jsonform, wiring
+from tilewright.analysis.roofline import Limit, floor_ms, share_of_limit
+from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
-from tilewright.config import OptimizationConfig, resolve
+from tilewright.config import OptimizationConfig, baseline_names, check_error_factor, resolve
 from tilewright.errors import UsageError
+from tilewright.hardware import load_gpu
 from tilewright.header import with_result
 from tilewright.kernelfile import KernelFile, load_kernel, replace_file
 from tilewright.problems import problem_for
-from tilewright.protocols import Gate, Verdict
+from tilewright.protocols import Evaluator, Gate, Verdict
 from tilewright.records import (
     Attempt,
     Brief,
     Candidate,
     CompileFailed,
+    Crashed,
     Effort,
     Evaluation,
+    Evidence,
     Job,
+    Judged,
     Measured,
     Problem,
     Reason,
@@ -35,12 +44,14 @@ from tilewright.records import (
     Verified,
     Wrong,
 )
-from tilewright.report import words
+from tilewright.report import measured, words
 from tilewright.report.briefing import brief_text
 from tilewright.report.output import measured_lines
 from tilewright.search.gating import through
 
 SEED_BUDGET_S = 60.0
+DEADLINE_S = 120.0
+"""How long one kernel may take with one baseline."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +89,59 @@ def evaluate(
     effort: Effort,
     write_header: bool,
     samples: Path | None,
+    baselines: str = "eager",
+    error_factor: float = 16.0,
+    backward: bool = False,
+    results: Path = Path("results"),
     **where: Any,
 ) -> Iterator[dict[str, Any]]:
-    """Verify and time kernels. One record a kernel (DESIGN: `evaluate --json`), with `text` for people."""
+    """Verify and time kernels. One record a kernel (DESIGN: `evaluate --json`), with `text` for people.
+
+    Each evaluation is stored as soon as it is done; its `id` is what `tilewright recheck` takes.
+    """
+    check_error_factor(error_factor)
+    names = baseline_names(baselines)
     cases = [_case(name, **where) for name in kernels]
+    jobs = [
+        Job(
+            case.candidate,
+            case.problem,
+            effort=effort,
+            deadline_s=DEADLINE_S * len(names),
+            policy=policy,
+            baselines=baselines_for(names, case.problem, None),
+            error_factor=error_factor,
+            backward=backward,
+        )
+        for case in cases
+    ]
     config = OptimizationConfig()
     config.kernel_file, config.model, config.evaluator = kernels[0], "none", evaluator
     if gpu:
         config.gpu = gpu
-    judging = _Judging(_target(config, device), policy, effort)
-    with judging as evaluated, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        for case, future in [(case, pool.submit(evaluated, case)) for case in cases]:
+    target = target_for(config, device)
+    storing = threading.Lock()
+    with (
+        closing(wiring.open_store(results)) as store,
+        judging(target) as judge,
+        ThreadPoolExecutor(os.cpu_count() or 2) as pool,
+    ):
+
+        def judged_and_stored(case: Case, job: Job) -> Judged:
+            judged = judge.judge(job, str(case.kernel.path))
+            with storing:
+                store.keep(replace(judged, job=replace(judged.job, evidence=Evidence())))
+            return judged
+
+        waiting = [pool.submit(judged_and_stored, case, job) for case, job in zip(cases, jobs)]
+        for case, future in zip(cases, waiting):
             clock = time.monotonic()
-            evaluation = future.result()
-            if write_header and isinstance(evaluation, Measured):
-                _write_header(case, evaluation)
+            judged = future.result()
+            if write_header and isinstance(judged.evaluation, Measured):
+                _write_header(case, judged.evaluation)
             if samples:
-                _append_sample(samples, case, evaluation)
-            yield _evaluation_record(case, evaluation, time.monotonic() - clock)
+                _append_sample(samples, case, judged.evaluation)
+            yield _evaluation_record(case, judged, judge.floors(judged), time.monotonic() - clock)
 
 
 def brief(config: OptimizationConfig) -> str:
@@ -108,7 +154,15 @@ def brief(config: OptimizationConfig) -> str:
         verdict = through(wiring.gates_for(target, host, SEED_BUDGET_S), candidate, problem)
         evaluation: Evaluation | None = verdict.failure
         if evaluation is None:
-            job = Job(candidate, problem, verdict.evidence, gpu=target.gpu)
+            job = Job(
+                candidate,
+                problem,
+                verdict.evidence,
+                gpu=target.gpu,
+                policy=settings.policy,
+                error_factor=settings.error_factor,
+                backward=settings.backward,
+            )
             evaluation = wiring.evaluator_for(target, host).submit(job).result()
     findings = tuple(wiring.analyzer().analyze(candidate, problem, verdict.evidence, evaluation))
     attempt = Attempt(0, 0, "seed", candidate, evaluation, verdict.evidence, findings)
@@ -189,46 +243,52 @@ def _note(text: str) -> dict[str, Any]:
     return {"rule": "note", "message": text, "line": None}
 
 
-Judged = Callable[[Case], Evaluation]
+@contextmanager
+def judging(target: wiring.Target | None) -> Iterator[Judging]:
+    """The worker processes of a target while the block is open.
+
+    Without a target modules run natively on the CPU, and TileLang's kernels are interpreted.
+    """
+    wiring.check_packages()
+    with closing(wiring.host_for(target) if target else WorkerHost("cpu")) as host:
+        gates = wiring.gates_for(target, host, SEED_BUDGET_S) if target else ()
+        with closing(wiring.evaluator_for(target or wiring.Target("local", "", "cpu"), host)) as evaluator:
+            yield Judging(target, gates, evaluator)
 
 
-class _Judging:
-    """Opens worker processes and gives a function that judges one case; closes them again."""
+@dataclass(frozen=True)
+class Judging:
+    """Takes one job through gates and evaluator."""
 
-    def __init__(
-        self, target: wiring.Target | None, policy: Literal["report", "own-kernels"], effort: Effort
-    ) -> None:
-        self._target, self._policy, self._effort = target, policy, effort
+    target: wiring.Target | None
+    gates: Sequence[Gate]
+    evaluator: Evaluator
 
-    def __enter__(self) -> Judged:
-        wiring.check_packages()
-        target = self._target or wiring.Target("local", "", "cpu")
-        on_gpu = self._target is not None and target.evaluator == "local"
-        self._host = WorkerHost("cuda" if on_gpu else "cpu", target.gpu)
-        self._gates = wiring.gates_for(target, self._host, SEED_BUDGET_S) if self._target else ()
-        self._evaluator = wiring.evaluator_for(target, self._host)
-        self._gpu = target.gpu
-        return self._judge
-
-    def __exit__(self, *_: object) -> None:
-        self._host.close()
-
-    def _judge(self, case: Case) -> Evaluation:
-        verdict = through(self._gates, case.candidate, case.problem)
-        if verdict.failure is not None:
-            return verdict.failure
-        job = Job(
-            case.candidate,
-            case.problem,
-            verdict.evidence,
-            effort=self._effort,
-            gpu=self._gpu,
-            policy=self._policy,
+    def judge(self, job: Job, kernel_path: str) -> Judged:
+        """The job comes back with the evidence that its gates gathered."""
+        gpu = self.target.gpu if self.target else ""
+        verdict = through(self.gates, job.candidate, job.problem)
+        job = replace(job, evidence=verdict.evidence, gpu=gpu)
+        evaluation = verdict.failure or self.evaluator.submit(job).result()
+        return Judged(
+            job=job,
+            evaluation=evaluation,
+            where=self.target.evaluator if self.target else "cpu",
+            kernel_path=kernel_path,
+            gpu=gpu,
+            versions=evaluation.measurement.versions if isinstance(evaluation, Measured) else _versions(),
+            when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
-        return self._evaluator.submit(job).result()
+
+    def floors(self, judged: Judged) -> dict[str, Limit]:
+        """The roofline's time by workload, where the target is a GPU and the facts tell."""
+        if self.target is None:
+            return {}
+        gpu = load_gpu(self.target.gpu)
+        return {facts.workload: floor_ms(facts, gpu) for facts in judged.job.evidence.facts}
 
 
-def _target(config: OptimizationConfig, device: str | None) -> wiring.Target | None:
+def target_for(config: OptimizationConfig, device: str | None) -> wiring.Target | None:
     """Where to judge; None for modules that run natively on the CPU."""
     if device == "cpu":
         return None
@@ -238,6 +298,10 @@ def _target(config: OptimizationConfig, device: str | None) -> wiring.Target | N
             f"--device cuda: {target.reason}. Without a GPU: --device cpu, or leave it out for estimates."
         )
     return target
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    return tuple((name, metadata.version(name)) for name in ("tilelang", "torch"))
 
 
 def _write_header(case: Case, evaluation: Measured) -> None:
@@ -271,27 +335,50 @@ def _append_sample(path: Path, case: Case, evaluation: Evaluation) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def _evaluation_record(case: Case, evaluation: Evaluation, seconds: float) -> dict[str, Any]:
+def _evaluation_record(case: Case, judged: Judged, floors: Mapping[str, Limit], seconds: float) -> dict[str, Any]:
+    evaluation = judged.evaluation
     measurement = evaluation.measurement if isinstance(evaluation, Measured) else None
-    error = measurement.error_ratio if measurement else None
     record: dict[str, Any] = {
         "kernel": str(case.kernel.path),
+        "id": judged.id,
         "outcome": evaluation.outcome,
         "reasons": [] if measurement else [_reason(case, r) for r in _reasons_or_none(evaluation)],
-        "speedup_ratio": measurement.speedup_ratio if measurement else None,
-        "interval": [measurement.low, measurement.high] if measurement else None,
+        "speedup_ratio": None,
+        "interval": None,
         "latency_ratio": None,
-        "baselines": {measurement.baseline: measurement.speedup_ratio} if measurement else {},
-        "error_ratio": evaluation.error_ratio if isinstance(evaluation, Verified) else error,
-        "trust": measurement.trust if measurement else None,
+        "baselines": {},
+        "error_ratio": evaluation.error_ratio if isinstance(evaluation, Verified) else None,
+        "trust": None,
+        "seeds": list(seeds_of(evaluation)),
+        "floor": {name: {"ms": limit.floor_ms, "bound_by": limit.bound_by} for name, limit in floors.items()},
         "seconds": round(seconds, 3),
         "text": words.outcome(evaluation),
     }
     if isinstance(evaluation, Verified):
-        record["cpu_ratio"] = evaluation.cpu_ratio
+        record |= {"cpu_ratio": evaluation.cpu_ratio, "checked_calls": evaluation.checked_calls}
     if measurement:
-        record["text"] += f" ({words.measured_times(measurement)}; {measurement.device}; trust {measurement.trust})"
+        record |= measured.fields(measurement)
+        for timing in measurement.timings:
+            if timing.workload in floors:
+                achieved = share_of_limit(floors[timing.workload], timing.candidate_ms)
+                record["floor"][timing.workload]["achieved"] = achieved
+        more = measured.details(measurement, {name: limit.floor_ms for name, limit in floors.items()})
+        record["text"] = "\n  ".join([record["text"], *more])
     return record
+
+
+def seeds_of(evaluation: Evaluation) -> tuple[int, ...]:
+    """What the draws behind an evaluation follow from; () where none were made, or none are known."""
+    match evaluation:
+        case Measured(measurement=m):
+            return m.seeds
+        case Verified(seeds=seeds):
+            return seeds
+        case Wrong(mismatch=m):
+            return () if m.seed is None else (m.seed,)
+        case Crashed(seed=seed):
+            return () if seed is None else (seed,)
+    return ()
 
 
 def _reasons_or_none(evaluation: Evaluation) -> tuple[Reason, ...]:

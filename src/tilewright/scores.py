@@ -6,10 +6,11 @@ Measured and estimated attempts are never compared with each other: a run's scal
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tilewright.records import Attempt, Estimated, Evaluation, Measured, Measurement, Run
+from tilewright.records import Attempt, Clock, Estimated, Evaluation, Measured, Measurement, Run, WorkloadTiming
 
 Kind = Literal["measured", "estimated"]
 MIN_ESTIMATED_GAIN = 0.01
@@ -47,11 +48,51 @@ def score(evaluation: Evaluation | None) -> Score | None:
     return None
 
 
+@dataclass(frozen=True)
+class Versus:
+    """A candidate against one baseline by one clock, over all workloads: the weighted geometric mean."""
+
+    baseline: str
+    clock: Clock
+    ratio: float
+    low: float
+    high: float
+
+
+def against(measurement: Measurement) -> list[Versus]:
+    """The headline, then the other baselines and the latency clock in the order they were taken."""
+    groups: dict[tuple[str, Clock], list[WorkloadTiming]] = {}
+    for comparison in measurement.comparisons:
+        groups.setdefault((comparison.baseline, comparison.clock), []).append(comparison.timing)
+    headline = Versus(measurement.baseline, "device", measurement.speedup_ratio, measurement.low, measurement.high)
+    others = [
+        Versus(baseline, clock, *mean_interval([(t.weight, t.ratio, t.low, t.high) for t in timings]))
+        for (baseline, clock), timings in groups.items()
+        if (baseline, clock) != (headline.baseline, "device")
+    ]
+    return [headline, *others]
+
+
+def over(measurement: Measurement, baseline: str, clock: Clock = "device") -> Versus | None:
+    """Against the baseline of that name, where it was measured."""
+    return next((v for v in against(measurement) if v.baseline == baseline and v.clock == clock), None)
+
+
+def mean_interval(parts: Sequence[tuple[float, float, float, float]]) -> tuple[float, float, float]:
+    """(mean, low, high) of independent (weight, ratio, low, high): the widths of the logarithms add in quadrature."""
+    total = sum(weight for weight, *_ in parts)
+    mean = sum(weight * math.log(ratio) for weight, ratio, *_ in parts) / total
+    below = math.sqrt(sum((w / total * math.log(ratio / low)) ** 2 for w, ratio, low, _ in parts))
+    above = math.sqrt(sum((w / total * math.log(high / ratio)) ** 2 for w, ratio, _, high in parts))
+    return math.exp(mean), math.exp(mean - below), math.exp(mean + above)
+
+
 def keep(run: Run, attempt: Attempt) -> bool:
     """Whether `attempt` beats the best of the attempts before it.
 
     Measured: the low end of its interval lies above the best's ratio, and no workload is slower than the
-    seed beyond noise. Estimated: its expected time is lower.
+    seed beyond noise; never where something speaks against the number (trust C). Estimated: its expected time is
+    lower.
     """
     return _beats(attempt, best(run, before=attempt.index), run)
 
@@ -68,21 +109,32 @@ def best(run: Run, before: int | None = None) -> Attempt | None:
 
 
 def gain(run: Run) -> tuple[Attempt, Attempt, float] | None:
-    """(seed, best, best over seed) where both have a score; the last is a ratio of scores."""
+    """(seed, best, best over seed) where both have a score; the last is measured, else a ratio of scores."""
     holder = best(run)
     first, last = score(run.attempts[0].evaluation) if run.attempts else None, None
     if holder is not None:
         last = score(holder.evaluation)
     if holder is None or first is None or last is None or first.kind != last.kind:
         return None
-    return run.attempts[0], holder, last.value / first.value
+    paired = over_seed(holder)
+    return run.attempts[0], holder, paired.ratio if paired else last.value / first.value
+
+
+def over_seed(attempt: Attempt) -> Versus | None:
+    """The attempt against the kernel that its run began with, where the two were timed in pairs."""
+    measurement = _measurement(attempt)
+    return over(measurement, "seed") if measurement else None
 
 
 def _beats(attempt: Attempt, holder: Attempt | None, run: Run) -> bool:
     mine = score(attempt.evaluation)
     if mine is None:
         return False
-    if isinstance(attempt.evaluation, Measured) and attempt.evaluation.measurement.stopped_early:
+    measurement = _measurement(attempt)
+    if measurement is not None and measurement.stopped_early:
+        return False
+    doubtful = measurement is not None and measurement.trust == "C"
+    if doubtful and attempt.index != run.attempts[0].index:  # of the seed nothing is claimed: it is what to beat
         return False
     if holder is None:
         return True

@@ -1,4 +1,4 @@
-"""The memory of all runs: one SQLite file, written so that a kill at any moment loses nothing finished.
+"""The memory of runs and evaluations: one SQLite file, written so that a kill at any moment loses nothing finished.
 
 A row is committed before anything that depends on it happens. Readers and several runs may use the file at
 the same time; one run belongs to one process at a time.
@@ -17,10 +17,10 @@ from pathlib import Path
 
 from tilewright import jsonform
 from tilewright.errors import StoreBusy, StoreError, UsageError
-from tilewright.records import Attempt, Candidate, Run
+from tilewright.records import Attempt, Candidate, Judged, Run
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE run (
     id TEXT PRIMARY KEY,
     kernel_path TEXT NOT NULL,
@@ -52,7 +52,20 @@ CREATE TABLE asked (
     place TEXT NOT NULL,
     PRIMARY KEY (run_id, place)
 );
-"""
+""",
+    """
+CREATE TABLE evaluation (
+    id TEXT PRIMARY KEY,
+    candidate_id TEXT NOT NULL,
+    problem_id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    at TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record))
+);
+""",
+)
+"""What each version of the format added to the one before it."""
+SCHEMA_VERSION = len(_SCHEMA)
 
 
 class Store:
@@ -165,6 +178,28 @@ class Store:
             raise UsageError(f"{name!r} begins {len(by_prefix)} runs: {', '.join(by_prefix[:5])}. Give more of it.")
         raise UsageError(f"no run {name!r} in {self.path}. The last ones: {', '.join(r[0] for r in rows[:5])}")
 
+    def keep(self, judged: Judged) -> str:
+        """Make an evaluation outside a run durable; its id."""
+        row = (judged.id, judged.job.candidate.id, judged.job.problem.id, judged.evaluation.outcome, judged.when)
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?, ?, ?, ?)", (*row, jsonform.dumps(judged)))
+        return judged.id
+
+    def kept(self, name: str) -> Judged:
+        """The evaluation that `name` means: an id, a unique prefix, or `last`."""
+        with self._explained():
+            rows = self._db.execute("SELECT id, record FROM evaluation ORDER BY rowid DESC").fetchall()
+        if not rows:
+            raise UsageError(f"{self.path} holds no evaluation yet. Make one: tilewright evaluate KERNEL")
+        found = rows[:1] if name == "last" else [row for row in rows if row[0].startswith(name)]
+        if len(found) == 1:
+            return jsonform.loads(Judged, found[0][1])
+        if found:
+            ids = ", ".join(row[0] for row in found[:5])
+            raise UsageError(f"{name!r} begins {len(found)} evaluations: {ids}. Give more of it.")
+        ids = ", ".join(row[0] for row in rows[:5])
+        raise UsageError(f"no evaluation {name!r} in {self.path} (an attempt of a run is RUN/INDEX). The last: {ids}")
+
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
@@ -172,13 +207,14 @@ class Store:
                 f"{self.path} was written by a newer tilewright (format {version}, this one knows {SCHEMA_VERSION}). "
                 "Update tilewright, or use another folder: --results DIR"
             )
-        if version == 0:
+        if version < SCHEMA_VERSION:
             with self._writing() as db:
-                if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    for statement in _SCHEMA.split(";\n"):
+                version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been quicker
+                for added in _SCHEMA[version:]:
+                    for statement in added.split(";\n"):
                         if statement.strip():
                             db.execute(statement)
-                    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                db.execute(f"PRAGMA user_version = {max(version, SCHEMA_VERSION)}")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Literal
 
 from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.model import estimate
+from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
 from tilewright.errors import ConfigError, MissingDependency, UsageError
-from tilewright.evaluators.local import LocalEvaluator, available
+from tilewright.evaluators.local import Device, LocalEvaluator, devices
 from tilewright.evaluators.offline import OfflineEvaluator
 from tilewright.gates.compile import CompileGate
 from tilewright.gates.semantic import SemanticGate
@@ -33,6 +35,7 @@ from tilewright.report.history import HistoryFile
 from tilewright.report.output import save_best
 from tilewright.search.loop import Parts, continue_run
 from tilewright.search.policies import StopRules
+from tilewright.source.equality import equal_work
 from tilewright.source.migrate import migrate
 from tilewright.store import Store
 
@@ -42,11 +45,15 @@ SEMANTIC_BUDGET_S = 20.0
 
 @dataclass(frozen=True)
 class Target:
-    """Where candidates are judged, for which GPU, and why there."""
+    """Where candidates are judged, for which GPU, and why there.
+
+    `devices` are the UUIDs of the GPUs here, all of one model; gates and the first candidate use the first.
+    """
 
     evaluator: Literal["local", "offline"]
     gpu: str
     reason: str
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
     settings = resolve(config)
     kernel, problem = load_task(settings)
     target = choose_target(settings)
-    store = Store(settings.results / "tilewright.db")
+    store = open_store(settings.results)
     try:
         seed, notes = up_to_date(kernel)
         run = Run(
@@ -75,6 +82,7 @@ def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
             started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             line_offset=kernel.line_offset,
             notes=(f"evaluator {target.evaluator}: {target.reason}", *settings.notes, *notes),
+            baselines=baselines_for(settings.baselines, problem, seed, settings.include),
         )
         store.begin(run)
         return _work(run, seed, kernel, settings, target, store, watcher)
@@ -84,7 +92,7 @@ def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
 
 def resume(name: str, config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
     """Go on with a stored run. Options set in `config` replace the run's own."""
-    store = Store(Path(config.results) / "tilewright.db")
+    store = open_store(Path(config.results))
     try:
         run = store.load(store.find(name))
         settings = resolve(from_pairs(run.settings, config))
@@ -100,6 +108,10 @@ def resume(name: str, config: OptimizationConfig, watcher: Watcher | None = None
         return _work(run, seed, kernel, settings, target, store, watcher)
     finally:
         store.close()
+
+
+def open_store(results: Path) -> Store:
+    return Store(results / "tilewright.db")
 
 
 def load_task(settings: Settings) -> tuple[KernelFile, Problem]:
@@ -138,24 +150,39 @@ def up_to_date(kernel: KernelFile) -> tuple[Candidate, tuple[str, ...]]:
 
 
 def choose_target(settings: Settings) -> Target:
-    """A local CUDA GPU where there is one, else offline; `--evaluator` overrides."""
-    has_gpu, why = available() if settings.evaluator != "offline" else (False, "chosen")
-    if settings.evaluator == "local" and not has_gpu:
+    """The local CUDA GPUs where there are any, else offline; `--evaluator` overrides."""
+    found, why = devices() if settings.evaluator != "offline" else ((), "chosen")
+    if settings.evaluator == "local" and not found:
         raise UsageError(f"--evaluator local: {why}. Without a GPU: --evaluator offline")
-    if not has_gpu:
+    if not found:
         reason = why if settings.evaluator == "auto" else "chosen with --evaluator"
         return Target("offline", settings.gpu, f"{reason}; times are estimates for {settings.gpu}")
-    known = gpu_for_device_name(why)
-    name = known.name if known else why
+    here = found[0].name
+    known = gpu_for_device_name(here)
+    name = known.name if known else here
     if settings.gpu_is_explicit and name != settings.gpu:
         raise ConfigError(
-            f"--gpu {settings.gpu}: the GPU here is {why}. Leave --gpu out, or use --evaluator offline."
+            f"--gpu {settings.gpu}: the GPU here is {here}. Leave --gpu out, or use --evaluator offline."
         )
-    return Target("local", name, f"a CUDA GPU is here ({why})")
+    return Target("local", name, _what_is_here(found), tuple(one.uuid for one in found if one.name == here))
+
+
+def _what_is_here(found: Sequence[Device]) -> str:
+    """The times of two models don't compare, so that only those like the first are used."""
+    here = found[0].name
+    used = sum(one.name == here for one in found)
+    text = f"a CUDA GPU is here ({here})" if used == 1 else f"{used} CUDA GPUs are here ({here})"
+    others = sorted({one.name for one in found} - {here})
+    return f"{text}; of another model and not used: {', '.join(others)}" if others else text
 
 
 def check_packages() -> None:
-    """Raises `MissingDependency` where what runs kernels is not installed."""
+    """Raises `MissingDependency` where what runs kernels is not installed, or can't run."""
+    if sys.platform != "linux":
+        raise MissingDependency(
+            f"Kernels are compiled and run in processes that need Linux; this is {sys.platform}. On Windows, WSL is "
+            "one. What only reads files (list, migrate) works here."
+        )
     for package in ("torch", "tilelang"):
         if find_spec(package) is None:
             raise MissingDependency(
@@ -166,13 +193,24 @@ def check_packages() -> None:
 
 @contextmanager
 def workers(target: Target) -> Iterator[WorkerHost]:
-    """The worker processes for a target; ended when the block ends."""
+    """The worker processes for a target (for its first GPU); ended when the block ends."""
     check_packages()
-    host = WorkerHost("cuda" if target.evaluator == "local" else "cpu", target.gpu)
+    host = host_for(target)
     try:
         yield host
     finally:
         host.close()
+
+
+def host_for(target: Target, number: int = 0) -> WorkerHost:
+    """The worker processes for one of the target's GPUs, or for none where it is judged offline."""
+    if target.evaluator == "offline":
+        return WorkerHost("cpu", target.gpu)
+    if len(target.devices) < 2:
+        return WorkerHost("cuda", target.gpu)
+    # The first one compiles for all of them; what the others do besides timing must leave it room.
+    jobs = None if number == 0 else max(2, (os.cpu_count() or 2) // len(target.devices))
+    return WorkerHost("cuda", target.gpu, jobs, visible=target.devices[number])
 
 
 def gpu_of(target: Target, host: WorkerHost) -> Gpu:
@@ -197,7 +235,7 @@ def gates_for(target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGE
 
 def evaluator_for(target: Target, host: WorkerHost) -> Evaluator:
     if target.evaluator == "local":
-        return LocalEvaluator(host)
+        return LocalEvaluator(host, *(host_for(target, number) for number in range(1, len(target.devices))))
     gpu = gpu_of(target, host)
     return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu))
 
@@ -220,11 +258,11 @@ def _work(
     watcher: Watcher | None,
 ) -> Outcome:
     watchers = _Watchers([HistoryFile(settings.results / "multiturn_logs"), *([watcher] if watcher else [])])
-    with workers(target) as host:
+    with workers(target) as host, closing(evaluator_for(target, host)) as evaluator:
         gpu = gpu_of(target, host)
         parts = Parts(
             gates=gates_for(target, host),
-            evaluator=evaluator_for(target, host),
+            evaluator=evaluator,
             analyze=analyzer().analyze,
             structure_proposers=structure_proposers() if settings.candidates else (),
             tuner=KnobTuner(gpu, settings.tune_budget * settings.max_iterations) if settings.tune_budget else None,
@@ -235,7 +273,10 @@ def _work(
             tune_budget=settings.tune_budget,
             workers=os.cpu_count() or 2,
             policy=settings.policy,
+            error_factor=settings.error_factor,
+            backward=settings.backward,
             repair=settings.repair,
+            equal_work=equal_work,
         )
         watchers.started(run)
         ended = continue_run(run, seed, parts)

@@ -19,24 +19,25 @@ PROBLEM = Problem("p", "class Model: pass")
 
 
 def measured(ratio: float, spread: float = 0.01, **more: object) -> Measured:
-    timing = WorkloadTiming("default", 1.0, ((1.0, ratio),), ratio, ratio - spread, ratio + spread, 1.0, ratio)
-    return Measured(
-        Measurement(
-            speedup_ratio=ratio,
-            low=ratio - spread,
-            high=ratio + spread,
-            timings=(timing,),
-            baseline="eager",
-            gpu="H100",
-            device="NVIDIA H100",
-            versions=(("torch", "2"),),
-            clock="events",
-            checked_calls=5,
-            error_ratio=0.5,
-            trust="B",
-            **more,  # type: ignore[arg-type]
-        )
-    )
+    values = {
+        "speedup_ratio": ratio,
+        "low": ratio - spread,
+        "high": ratio + spread,
+        "timings": (timing(ratio, spread),),
+        "baseline": "eager",
+        "gpu": "H100",
+        "device": "NVIDIA H100",
+        "versions": (("torch", "2"),),
+        "clock": "events",
+        "checked_calls": 5,
+        "error_ratio": 0.5,
+        "trust": "B",
+    }
+    return Measured(Measurement(**{**values, **more}))  # type: ignore[arg-type]
+
+
+def timing(ratio: float, spread: float = 0.01) -> WorkloadTiming:
+    return WorkloadTiming("default", 1.0, ((1.0, ratio),), ratio, ratio - spread, ratio + spread, 1.0, ratio)
 
 
 def estimated(ms: float) -> Estimated:

@@ -56,3 +56,28 @@ def test_a_stored_configuration_comes_back_and_can_be_overridden() -> None:
     back = from_pairs(to_pairs(made), over)
     assert (back.max_iterations, back.workload, back.kernel_file) == (9, ("large",), "2_10")
     assert "gpu" not in back.explicit
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("eager,compil", "unknown 'compil'.*Did you mean 'compile'"),
+        ("", "unknown ''.*known: eager, compile, max-autotune, seed, file:PATH"),
+        ("eager,file:", "file: needs a path"),
+        ("eager,compile,eager", "'eager' stands there twice"),
+    ],
+)
+def test_baselines_that_mean_nothing_are_named(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resolve(config(baselines=text), {})
+
+
+def test_baselines_keep_their_order() -> None:
+    settings = resolve(config(baselines="compile, eager,file:a/b.py"), {})
+    assert settings.baselines == ("compile", "eager", "file:a/b.py")
+
+
+@pytest.mark.parametrize("factor", [0.5, float("inf"), float("nan")])
+def test_an_error_factor_that_checks_nothing_is_refused(factor: float) -> None:
+    with pytest.raises(ConfigError, match="error_factor"):
+        resolve(config(error_factor=factor), {})

@@ -76,3 +76,11 @@ def test_the_kernel_an_optimised_file_grew_from() -> None:
     assert header.base_stem("2_10_optimized_1.234x_3") == "2_10"
     assert header.base_stem("2_10_candidate_est") == "2_10"
     assert header.base_stem("1_38_large") == "1_38_large"
+
+
+def test_a_ratio_over_something_else_than_eager_pytorch_does_not_count_as_one() -> None:
+    stats: dict[str, object] = {"speedup_ratio": 1.2, "baseline": "torch.compile"}
+    text = f'"""Problem Name: P\n{header.result_line(stats)}\n"""\n'
+    assert header.read_header(text, "2_10_optimized_1.200x").speedup_ratio is None
+    eager = text.replace("torch.compile", "PyTorch eager")
+    assert header.read_header(eager).speedup_ratio == 1.2

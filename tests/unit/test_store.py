@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from samples import attempt, candidate, measured, run
+from samples import PROBLEM, attempt, candidate, measured, run
 from tilewright.errors import StoreBusy, StoreError, UsageError
+from tilewright.records import Job, Judged
 from tilewright.store import Store
 
 
@@ -98,3 +99,38 @@ def test_a_run_that_a_living_process_works_on_is_busy(tmp_path: Path) -> None:
         other.kill()
         other.wait()
         store.take("r1")
+
+
+def judged(name: str, evaluation: object = None) -> Judged:
+    job = Job(candidate(name), PROBLEM)
+    return Judged(job, evaluation or measured(1.5), "local", "k.py", "H100", (), "2026-01-01T00:00:00Z")  # type: ignore[arg-type]
+
+
+def test_an_evaluation_is_found_by_its_id_a_prefix_and_last(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    with pytest.raises(UsageError, match="holds no evaluation yet"):
+        store.kept("last")
+    first, second = judged("a"), judged("b")
+    assert [store.keep(first), store.keep(second)] == [first.id, second.id]
+    assert store.kept(first.id) == store.kept(first.id[:6]) == first and store.kept("last") == second
+    with pytest.raises(UsageError, match=r"no evaluation 'zz'.*RUN/INDEX"):
+        store.kept("zz")
+
+
+def test_the_id_of_an_evaluation_is_that_of_its_content() -> None:
+    assert judged("a").id == replace(judged("a"), when="later").id
+    assert len({judged("a").id, judged("b").id, judged("a", measured(1.6)).id}) == 3
+
+
+def test_a_store_of_the_first_format_keeps_its_runs_and_takes_evaluations(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    store = Store(path)
+    store.begin(run())
+    store.append("r1", attempt(0, measured(1.0), 0, "seed"))
+    store.close()
+    with sqlite3.connect(path) as db:  # as the first version left it
+        db.execute("DROP TABLE evaluation")
+        db.execute("PRAGMA user_version = 1")
+    again = Store(path)
+    assert again.load("r1").attempts == (attempt(0, measured(1.0), 0, "seed"),)
+    assert again.kept(again.keep(judged("a"))) == judged("a")

@@ -20,6 +20,7 @@ VERBS = {
     "resume": "Go on with a run that was stopped or killed.",
     "tune": "Search a kernel's knobs alone.",
     "evaluate": "Verify and time kernels as they are.",
+    "recheck": "Repeat a stored verdict with the same draws.",
     "check": "Look for mistakes in kernels without a GPU.",
     "list": "Show kernels and their measured speedups.",
     "brief": "Show what is known about a kernel: why it is slow and what may be changed.",

@@ -12,7 +12,7 @@ from tilewright.cli.showing import line
 
 @click.command("brief")
 @click.argument("kernel")
-@run_options(leave_out=("kernel_file", "list_slow", "model"))
+@run_options(leave_out=("kernel_file", "list_slow", "model", "baselines"))
 def command(kernel: str, **values: Any) -> int:
     """Show what a proposer is told about KERNEL: what holds it back, its knobs, what was tried."""
     from tilewright.judge import brief

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tilewright.cli.showing import line
-from tilewright.config import EVALUATORS, GPUS
+from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, EVALUATORS, GPUS, RESULTS_HELP
 
 
 @click.command("evaluate")
@@ -24,6 +24,10 @@ from tilewright.config import EVALUATORS, GPUS
 @click.option("--evaluator", type=click.Choice(EVALUATORS), default="auto", show_default=True)
 @click.option("--policy", type=click.Choice(["report", "own-kernels"]), default="report", show_default=True)
 @click.option("--effort", type=click.Choice(["quick", "full", "confirm"]), default="full", show_default=True)
+@click.option("--baselines", default="eager", show_default=True, help=BASELINES_HELP)
+@click.option("--error-factor", type=float, default=16.0, show_default=True, help=ERROR_FACTOR_HELP)
+@click.option("--backward", is_flag=True, help=BACKWARD_HELP)
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help=RESULTS_HELP)
 @click.option("--write-header", is_flag=True, help="Write measured results into the kernels' docstrings.")
 @click.option("--samples", type=click.Path(path_type=Path), help="Append every result with its raw pairs (JSONL).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a kernel, one a line.")
@@ -35,5 +39,9 @@ def command(kernels: tuple[str, ...], as_json: bool, fail_on: str | None, **valu
     failed = 0
     for answer in evaluate(kernels, **values):
         failed += answer["outcome"] not in ("measured", "verified", "estimated")
-        line(json.dumps(answer) if as_json else f"{answer['kernel']}: {answer['text']}")
+        line(json.dumps(answer) if as_json else _words(answer))
     return 3 if failed and fail_on else 0
+
+
+def _words(answer: dict[str, Any]) -> str:
+    return f"{answer['kernel']}: {answer['text']}\n  evaluation {answer['id']} (tilewright recheck {answer['id']})"

@@ -10,10 +10,13 @@ import click
 from tilewright.cli.options import config_from, run_options
 from tilewright.cli.showing import final_record, watcher_for
 
+SAME_FOR_ALL_ATTEMPTS = ("baselines", "error_factor", "backward")
+"""What a run's numbers are compared under: it can't change on the way."""
+
 
 @click.command("resume")
 @click.argument("run", default="last")
-@run_options(leave_out=("kernel_file", "list_slow"))
+@run_options(leave_out=("kernel_file", "list_slow", *SAME_FOR_ALL_ATTEMPTS))
 @click.option("--json", "as_json", is_flag=True, help="Print the final record as JSON on standard output.")
 def command(run: str, as_json: bool, **values: Any) -> int:
     """Go on with RUN: an id, a unique prefix, a kernel path or `last`.

@@ -51,12 +51,13 @@ def listing_of_slow(threshold: float) -> int:
 def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show: bool) -> dict[str, Any]:
     """The run's final record (DESIGN: `tune --json` and `optimize --json`), shown in words where wanted."""
     from tilewright.report.terminal import result_line
-    from tilewright.scores import best, score
+    from tilewright.scores import best, over_seed, score
 
     run, saved = outcome.run, outcome.saved
     holder = best(run)
     value = score(holder.evaluation) if holder else None
     measured = value is not None and value.kind == "measured"
+    paired = over_seed(holder) if holder else None
     record: dict[str, Any] = {
         "run": run.id,
         "kernel": run.kernel_path,
@@ -65,6 +66,8 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
             "candidate": holder.candidate.id,
             "speedup_ratio": value.value if value and measured else None,
             "interval": [value.low, value.high] if value and measured else None,
+            "baseline": run.baselines[0].name if measured else None,
+            "over_seed": {"ratio": paired.ratio, "interval": [paired.low, paired.high]} if paired else None,
             "estimated_ms": 1 / value.value if value and not measured else None,
         }
         if holder
@@ -109,6 +112,17 @@ def _message(run: Run, min_improvement: float) -> str:
     unit = "measured" if isinstance(first, Measured) else "estimated"
     return (
         f"Improvement below threshold: {ratio - 1:.1%} {unit}, {min_improvement:.0%} wanted; of {tried} candidates "
-        f"{right} were right. Try more settings (--tune-budget), more turns (--max-iterations, --patience), or see "
-        "what holds it back: tilewright brief KERNEL"
+        f"{right} were right.{_doubts(run)} Try more settings (--tune-budget), more turns (--max-iterations, "
+        "--patience), or see what holds it back: tilewright brief KERNEL"
     )
+
+
+def _doubts(run: Run) -> str:
+    """Why measurements were passed over that may look better."""
+    from tilewright.records import Measured
+
+    measured = [a.evaluation.measurement for a in run.attempts[1:] if isinstance(a.evaluation, Measured)]
+    reasons = [m.trust_notes[0] if m.trust_notes else "" for m in measured if m.trust == "C"]
+    if not reasons:
+        return ""
+    return f" Of {len(reasons)} of them the numbers don't count, for something speaks against them: {reasons[0]}."

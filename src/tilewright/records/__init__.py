@@ -44,6 +44,7 @@ from tilewright.records.runs import (
     Effort,
     Example,
     Job,
+    Judged,
     Lesson,
     Run,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "Form",
     "InputSpec",
     "Job",
+    "Judged",
     "KernelFacts",
     "KernelShare",
     "Knob",

@@ -95,7 +95,7 @@ class Measurement:
     census: tuple[KernelShare, ...] = ()
     """What ran in one forward at the first workload; empty where it was not taken."""
     seeds: tuple[int, ...] = ()
-    """All draws follow from these, one a workload and process: `tilewright recheck` repeats them."""
+    """All draws follow from these, one a process and workload, in this order: `tilewright recheck` repeats them."""
     confirmations: tuple[tuple[float, float, float], ...] = ()
     """(ratio, low, high) of each fresh process where it was measured again; the headline then comes from these."""
     isolation: str = "R0"

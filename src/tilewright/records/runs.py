@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from tilewright.records.facts import Evidence, Finding
 from tilewright.records.outcomes import Evaluation
-from tilewright.records.tasks import Candidate, Problem
+from tilewright.records.tasks import Candidate, Problem, content_id
 
 Effort = Literal["quick", "full", "confirm"]
 
@@ -67,6 +67,8 @@ class Attempt:
     cost: Cost = Cost()
     error: str = ""
     """Why the attempt was abandoned: the machinery's failure, not the candidate's."""
+    shared_with: int | None = None
+    """The earlier attempt whose evaluation this is, where both surely do the same work on the GPU."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,27 @@ class Run:
     notes: tuple[str, ...] = ()
     line_offset: int = 0
     """Added to a line of the seed's source to get the kernel file's, whose header says more."""
+    baselines: tuple[Baseline, ...] = (Baseline("eager"),)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An evaluation with all that is needed to repeat it. `job` is without the evidence."""
+
+    job: Job
+    evaluation: Evaluation
+    where: Literal["local", "offline", "cpu"]
+    """On a GPU, by an estimate for one, or natively (TileLang interpreted) on a CPU."""
+    kernel_path: str
+    gpu: str
+    versions: tuple[tuple[str, str], ...]
+    when: str
+
+    @property
+    def id(self) -> str:
+        """Short: what a person types to have it repeated."""
+        content = [self.evaluation.outcome, asdict(self.evaluation)]
+        return content_id(self.job.candidate.id, self.job.problem.id, content)[:10]
 
 
 @dataclass(frozen=True)

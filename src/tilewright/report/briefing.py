@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 
-from tilewright.records import Attempt, Brief, Facts, KernelFacts
+from tilewright.records import Attempt, Brief, Facts, KernelFacts, Measured
 from tilewright.report import words
+from tilewright.report.measured import details
 from tilewright.source import knobs
 
 
@@ -13,7 +14,7 @@ def brief_text(brief: Brief) -> str:
     """Problem, result so far, findings with numbers, facts, knobs, what was tried, and the kernel in full."""
     sections = [
         ("Problem", [f"{brief.problem.name} ({brief.problem.precision}), for {brief.gpu}"]),
-        ("The kernel as it is", [words.outcome(brief.parent.evaluation, brief.parent.error)]),
+        ("The kernel as it is", _as_it_is(brief.parent)),
         ("What holds it back", _findings(brief.parent)),
         ("Facts", [line for facts in brief.parent.evidence.facts for line in _facts(facts)]),
         ("Knobs", _knobs(brief.parent)),
@@ -23,6 +24,11 @@ def brief_text(brief: Brief) -> str:
         ("Reference", brief.problem.source.rstrip("\n").split("\n")),
     ]
     return "\n\n".join(f"## {title}\n" + "\n".join(lines) for title, lines in sections if lines)
+
+
+def _as_it_is(attempt: Attempt) -> list[str]:
+    more = details(attempt.evaluation.measurement) if isinstance(attempt.evaluation, Measured) else []
+    return [words.attempted(attempt), *more]
 
 
 def _findings(attempt: Attempt) -> list[str]:
@@ -70,9 +76,7 @@ def _tried(brief: Brief) -> list[str]:
     for attempt in brief.history:
         if attempt.phase == "seed":
             continue
-        lines.append(
-            f"#{attempt.index} {words.hypothesis(attempt)}: {words.outcome(attempt.evaluation, attempt.error)}"
-        )
+        lines.append(f"#{attempt.index} {words.hypothesis(attempt)}: {words.attempted(attempt)}")
         parent = sources.get(attempt.candidate.parent or "")
         if parent is not None:
             change = difflib.unified_diff(
@@ -80,7 +84,3 @@ def _tried(brief: Brief) -> list[str]:
             )
             lines += [f"    {line}" for line in list(change)[2:]]
     return lines
-
-
-def _short(value: float | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

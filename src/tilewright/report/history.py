@@ -11,8 +11,9 @@ from typing import Any
 
 from tilewright import jsonform
 from tilewright.errors import StoreError
-from tilewright.records import Attempt, Candidate, Run
+from tilewright.records import Attempt, Candidate, Measured, Run
 from tilewright.report import words
+from tilewright.report.measured import fields
 from tilewright.scores import best, score
 
 
@@ -92,8 +93,10 @@ def _entry(run: Run, attempt: Attempt, by_id: dict[str, Attempt]) -> dict[str, A
         "suggestions": [item.action for item in attempt.findings],
         "code_change": _diff(parent, attempt) if parent else "",
         "outcome": outcome,
-        "outcome_text": words.outcome(attempt.evaluation, attempt.error),
+        "outcome_text": words.attempted(attempt),
+        "shared_with": attempt.shared_with,
         "measured": outcome == "measured",
+        "measurement": fields(attempt.evaluation.measurement) if isinstance(attempt.evaluation, Measured) else None,
         "improvement": mine.value / before.value - 1 if comparable and mine and before else None,
         "improvement_is_estimate": outcome == "estimated",
         "evaluation": jsonform.to_plain(attempt.evaluation) if attempt.evaluation else None,

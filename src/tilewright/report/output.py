@@ -10,7 +10,8 @@ from tilewright.errors import KernelFileError
 from tilewright.kernelfile import KernelFile, write_new
 from tilewright.records import Attempt, Estimated, Measured, Measurement, Problem, Run
 from tilewright.report import words
-from tilewright.scores import gain, score
+from tilewright.report.measured import over_seed_text
+from tilewright.scores import Versus, against, gain, over
 
 
 def save_best(run: Run, kernel: KernelFile, fallback: Path) -> Path | None:
@@ -23,11 +24,10 @@ def save_best(run: Run, kernel: KernelFile, fallback: Path) -> Path | None:
     if result is None or result[1].index == run.attempts[0].index:
         return None
     _, top, _ = result
-    value = score(top.evaluation)
-    if value is None:
-        return None
     stem = header.base_stem(kernel.path.stem)
-    name = f"{stem}_optimized_{value.value:.3f}x" if value.kind == "measured" else f"{stem}_candidate_est"
+    name = f"{stem}_candidate_est"
+    if isinstance(top.evaluation, Measured):
+        name = f"{stem}_optimized_{published(top.evaluation.measurement).ratio:.3f}x"
     workload = kernel.header.workload or ""
     text = header.with_result(top.candidate.source, run.problem.name, workload, result_lines(run, top, kernel))
     for folder in (kernel.path.resolve().parent, fallback):
@@ -46,6 +46,8 @@ def result_lines(run: Run, attempt: Attempt, kernel: KernelFile) -> list[str]:
     before = f" ({kernel.header.speedup_ratio:.3f}x)" if kernel.header.speedup_ratio else ""
     origin = f"Optimized From: {kernel.path.name}{before}, run {run.id}"
     if isinstance(attempt.evaluation, Measured):
+        paired = over_seed_text(attempt.evaluation.measurement)
+        origin += f"; {paired}" if paired else ""
         return [*measured_lines(attempt.evaluation.measurement, run.problem, attempt.candidate.id), origin]
     if isinstance(attempt.evaluation, Estimated):
         text = words.estimate_ms(attempt.evaluation.estimate)
@@ -53,23 +55,39 @@ def result_lines(run: Run, attempt: Attempt, kernel: KernelFile) -> list[str]:
     return [origin]
 
 
+def published(measurement: Measurement) -> Versus:
+    """What a kernel file carries: the ratio over PyTorch eager where it was measured, else the headline."""
+    return over(measurement, "eager") or against(measurement)[0]
+
+
 def measured_lines(measurement: Measurement, problem: Problem, candidate_id: str) -> list[str]:
     """`Evaluation Result:` and where, when and with what it was measured."""
-    first = measurement.timings[0]
-    stats: dict[str, float | str | list[float]] = {
-        "speedup_ratio": round(measurement.speedup_ratio, 4),
-        "interval": [round(measurement.low, 4), round(measurement.high, 4)],
+    shown = published(measurement)
+    taken = [c.timing for c in measurement.comparisons if (c.baseline, c.clock) == (shown.baseline, shown.clock)]
+    first = measurement.timings[0] if shown.baseline == measurement.baseline else taken[0]
+    latency = over(measurement, shown.baseline, "latency")
+    others = {v.baseline: round(v.ratio, 4) for v in against(measurement) if v.clock == "device"}
+    own, error = measurement.own_share, measurement.error_ratio
+    stats: dict[str, object] = {
+        "speedup_ratio": round(shown.ratio, 4),
+        "interval": [round(shown.low, 4), round(shown.high, 4)],
+        "clock": "device",
         "candidate_ms": round(first.candidate_ms, 5),
         "baseline_ms": round(first.baseline_ms, 5),
-        "baseline": f"PyTorch {measurement.baseline}",
+        "baseline": words.baseline(shown.baseline),
         "precision": problem.precision,
         "gpu": measurement.device,
         "pairs": len(first.pairs),
+        **({"latency_ratio": round(latency.ratio, 4)} if latency else {}),
+        **({"baselines": others} if len(others) > 1 else {}),
+        **({"own_share": round(own, 3)} if own is not None else {}),
+        **({"error_ratio": round(error, 3)} if error is not None else {}),
+        "checked_calls": measurement.checked_calls,
         "trust": measurement.trust,
     }
     versions = ", ".join(f"{name} {version}" for name, version in measurement.versions)
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    return [
-        header.result_line(stats),
-        f"Measured By: tilewright {__version__} on {day} ({versions}); kernel {candidate_id}",
-    ]
+    reasons = f"; trust {measurement.trust}: {'; '.join(measurement.trust_notes)}" if measurement.trust != "A" else ""
+    by = f"Measured By: tilewright {__version__} on {day} ({versions}); kernel {candidate_id}{reasons}"
+    in_docstring = " ".join(by.split()).replace("\\", "/").replace('"', "'")
+    return [header.result_line(stats), in_docstring]

@@ -7,8 +7,9 @@ import time
 from rich.console import Console
 from rich.markup import escape
 
-from tilewright.records import Attempt, Candidate, Run
+from tilewright.records import Attempt, Candidate, Measured, Run
 from tilewright.report import words
+from tilewright.report.measured import details, over_seed_text
 from tilewright.scores import best, gain, score
 
 
@@ -41,9 +42,13 @@ class TerminalWatcher:
         spent = f"{len(run.attempts)} evaluated, {time.monotonic() - self._clock:.0f} s"
         self._so_far = f"  (best so far {escape(words.outcome(holder.evaluation))}; {spent})" if holder else ""
         offset = run.line_offset if attempt.phase == "seed" else 0
-        text = words.outcome(attempt.evaluation, attempt.error, offset)
+        text = words.attempted(attempt, offset)
         what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt)}: "
         self._say(f"  #{attempt.index:<3} {escape(what)}{mark}{escape(text)}")
+        measurement = attempt.evaluation.measurement if isinstance(attempt.evaluation, Measured) else None
+        if measurement and (is_new_best or self._verbose or measurement.trust == "C"):
+            for line in details(measurement):
+                self._say(f"       {escape(line)}")
         if attempt.phase == "seed" or (is_new_best and attempt.phase == "structure") or self._verbose:
             for number, finding in enumerate(attempt.findings[: 8 if self._verbose else 3], 1):
                 self._say(f"       {number}. {escape(words.finding(finding, offset))}")
@@ -87,9 +92,10 @@ def result_line(run: Run, path: str | None) -> str:
         return f"{run.kernel_path}: no result ({run.stop_reason}: {run.stop_detail})"
     seed, top, ratio = holder
     value = score(top.evaluation)
-    if value is None or value.kind == "estimated":
+    if value is None or not isinstance(top.evaluation, Measured):
         return f"{run.kernel_path}: est. {ratio:.2f}x of the kernel it began with (estimated, not measured){where}"
     first = score(seed.evaluation)
     before = f"{first.value:.3f}x" if first else "?"
-    after = f"{value.value:.3f}x [{value.low:.3f}, {value.high:.3f}]"
-    return f"{run.kernel_path}: {before} -> {after} of PyTorch eager{where}"
+    paired = over_seed_text(top.evaluation.measurement)
+    grown = f"; {paired}" if paired else ""
+    return f"{run.kernel_path}: {before} -> {words.outcome(top.evaluation)}{grown}{where}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tilewright.header import EAGER
 from tilewright.records import (
     Attempt,
     CompileFailed,
@@ -11,7 +12,6 @@ from tilewright.records import (
     Evaluation,
     Finding,
     Measured,
-    Measurement,
     Rejected,
     TimedOut,
     Unscorable,
@@ -25,7 +25,8 @@ def outcome(evaluation: Evaluation | None, error: str = "", line_offset: int = 0
     match evaluation:
         case Measured(measurement=m):
             early = ", stopped early" if m.stopped_early else ""
-            return f"{m.speedup_ratio:.3f}x [{m.low:.3f}, {m.high:.3f}]{early}"
+            ratio = interval(m.speedup_ratio, m.low, m.high)
+            return f"{ratio} over {baseline(m.baseline)} ({m.gpu}, device clock, trust {m.trust}{early})"
         case Estimated(estimate=e):
             return estimate_ms(e)
         case Rejected(gate=gate, reasons=reasons):
@@ -56,11 +57,19 @@ def estimate_ms(estimate: Estimate) -> str:
     return "; ".join(rows)
 
 
-def measured_times(measurement: Measurement) -> str:
-    return "; ".join(
-        f"{t.workload}: {ms(t.candidate_ms)} against {ms(t.baseline_ms)} {measurement.baseline}"
-        for t in measurement.timings
-    )
+def interval(ratio: float, low: float, high: float) -> str:
+    return f"{ratio:.3f}x [{low:.3f}, {high:.3f}]"
+
+
+def baseline(name: str) -> str:
+    """What a baseline of the records is called."""
+    known = {
+        "eager": EAGER,
+        "compile": "torch.compile",
+        "max-autotune": "torch.compile max-autotune",
+        "seed": "the seed",
+    }
+    return known.get(name, name.removeprefix("file:"))
 
 
 def ms(value: float) -> str:
@@ -71,6 +80,12 @@ def ms(value: float) -> str:
 
 def finding(item: Finding, line_offset: int = 0) -> str:
     return f"{item.message}{_at(item.line, line_offset)}"
+
+
+def attempted(attempt: Attempt, line_offset: int = 0) -> str:
+    """What became of an attempt, and whether that was seen of another one that does the same work."""
+    text = outcome(attempt.evaluation, attempt.error, line_offset)
+    return text if attempt.shared_with is None else f"same work as #{attempt.shared_with}: {text}"
 
 
 def hypothesis(attempt: Attempt) -> str:

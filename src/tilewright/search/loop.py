@@ -15,9 +15,11 @@ from tilewright.errors import MachineryError
 from tilewright.protocols import Evaluator, Gate, Proposer, Verdict, Watcher
 from tilewright.records import (
     Attempt,
+    Baseline,
     Brief,
     Candidate,
     Cost,
+    Crashed,
     Evaluation,
     Evidence,
     Finding,
@@ -33,6 +35,8 @@ from tilewright.search.policies import StopRules, select
 
 Phase = Literal["seed", "structure", "knobs"]
 Analyze = Callable[[Candidate, Problem, Evidence, "Evaluation | None"], Sequence[Finding]]
+EqualWork = Callable[[Problem, Candidate, Evidence, Candidate, Evidence], bool]
+"""Whether two candidates surely do the same work on the GPU, given what compiling each found out."""
 TUNED_STRUCTURES = 2
 """How many of a turn's structures get their knobs searched: the best, and the best new one beside it."""
 TUNED_AT_ONCE = 4
@@ -68,7 +72,11 @@ class Parts:
     workers: int = 2
     deadline_s: float = 180.0
     policy: Literal["report", "own-kernels"] = "report"
+    error_factor: float = 16.0
+    backward: bool = False
     repair: bool = False
+    equal_work: EqualWork | None = None
+    """Work is shared only by what this says; None measures every candidate."""
 
 
 def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
@@ -237,7 +245,8 @@ class _Work:
         index = len(self.run.attempts)
         if isinstance(verdict, MachineryError):
             return Attempt(index, turn, phase, candidate, None, error=str(verdict))
-        evaluation: Evaluation | None = verdict.failure
+        twin = None if verdict.failure else self._twin(candidate, verdict.evidence)
+        evaluation: Evaluation | None = twin.evaluation if twin else verdict.failure
         error = ""
         if evaluation is None:
             try:
@@ -245,8 +254,24 @@ class _Work:
             except MachineryError as failure:
                 error = str(failure)
         findings = tuple(self.parts.analyze(candidate, self.run.problem, verdict.evidence, evaluation))
-        cost = Cost(seconds=time.monotonic() - clock, gpu_seconds=_gpu_seconds(evaluation))
-        return Attempt(index, turn, phase, candidate, evaluation, verdict.evidence, findings, cost, error)
+        cost = Cost(seconds=time.monotonic() - clock, gpu_seconds=0.0 if twin else _gpu_seconds(evaluation))
+        shared_with = twin.index if twin else None
+        return Attempt(
+            index, turn, phase, candidate, evaluation, verdict.evidence, findings, cost, error, shared_with
+        )
+
+    def _twin(self, candidate: Candidate, evidence: Evidence) -> Attempt | None:
+        """An earlier attempt that surely did the same work and whose evaluation holds for this one too.
+
+        Not the best: what is to be the new best is measured itself."""
+        equal, top = self.parts.equal_work, best(self.run)
+        if equal is None:
+            return None
+        for earlier in self.run.attempts:
+            fit = earlier is not top and earlier.shared_with is None and _may_be_shared(earlier.evaluation)
+            if fit and equal(self.run.problem, earlier.candidate, earlier.evidence, candidate, evidence):
+                return earlier
+        return None
 
     def _evaluate(self, candidate: Candidate, evidence: Evidence, index: int, turn: int, phase: Phase) -> Evaluation:
         """Evaluate once more where the machinery failed; measure a new best again in fresh processes."""
@@ -258,15 +283,27 @@ class _Work:
             evidence=evidence,
             gpu=self.run.gpu,
             incumbent_ratio=incumbent.value if incumbent and incumbent.kind == "measured" else None,
-            deadline_s=self.parts.deadline_s,
+            deadline_s=self.parts.deadline_s * len(self.run.baselines),
             policy=self.parts.policy,
+            baselines=self.run.baselines,
+            error_factor=self.parts.error_factor,
+            backward=self.parts.backward,
         )
         evaluation = self._submit(job)
         provisional = Attempt(index, turn, phase, candidate, evaluation)
         run = replace(self.run, attempts=(*self.run.attempts, provisional))
         if isinstance(evaluation, Measured) and phase != "seed" and keep(run, provisional):
-            return self._submit(replace(job, effort="confirm", incumbent_ratio=None))
+            baselines = self._with_seed(job.baselines)
+            return self._submit(replace(job, effort="confirm", incumbent_ratio=None, baselines=baselines))
         return evaluation
+
+    def _with_seed(self, baselines: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
+        """The baselines and the kernel that the run began with, where that is right."""
+        seed = self.run.attempts[0]
+        named = any(baseline.name == "seed" for baseline in baselines)
+        if named or not isinstance(seed.evaluation, Measured):
+            return baselines
+        return (*baselines, Baseline("seed", seed.candidate))
 
     def _submit(self, job: Job) -> Evaluation:
         try:
@@ -274,6 +311,13 @@ class _Work:
         except MachineryError as error:
             self.parts.watcher.note(f"tried again after a failure of the machinery: {error}")
             return self.parts.evaluator.submit(job).result()
+
+
+def _may_be_shared(evaluation: Evaluation | None) -> bool:
+    """What a GPU said of a candidate; of a time only where nothing speaks against it."""
+    if isinstance(evaluation, Measured):
+        return evaluation.measurement.trust != "C"
+    return isinstance(evaluation, (Wrong, Crashed))
 
 
 def _gpu_seconds(evaluation: Evaluation | None) -> float:

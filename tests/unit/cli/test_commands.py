@@ -109,6 +109,36 @@ def test_resume_without_a_run_says_how_to_start_one(tmp_path: Path) -> None:
     assert done.returncode == 2 and "holds no run yet" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--baselines", "seed"), "only a run (optimize, tune) has a seed"),
+        (("--baselines", "eager,compil"), "Did you mean 'compile'?"),
+        (("--baselines", "file:nowhere.py"), "Could not find kernel file"),
+        (("--error-factor", "0"), "error_factor is 1 or more"),
+    ],
+)
+def test_options_of_a_measurement_that_make_no_sense_are_refused_at_once(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    done = run("evaluate", "2_10", *arguments, "--results", str(tmp_path / "r"))
+    assert done.returncode == 2 and said in done.stderr and not (tmp_path / "r").exists()
+
+
+def test_a_run_refuses_the_same_baselines(tmp_path: Path) -> None:
+    done = run("optimize", "2_10", "--model", "none", "--baselines", "eager,,", "--results", str(tmp_path))
+    assert done.returncode == 2 and "known: eager, compile, max-autotune, seed, file:PATH" in done.stderr
+
+
+def test_what_attempts_are_compared_under_cannot_change_within_a_run() -> None:
+    assert run("resume", "last", "--baselines", "compile").returncode == 2
+
+
+def test_recheck_without_an_evaluation_says_how_to_make_one(tmp_path: Path) -> None:
+    done = run("recheck", "last", "--results", str(tmp_path))
+    assert done.returncode == 2 and "tilewright evaluate KERNEL" in done.stderr
+
+
 def test_migrate_shows_a_difference_and_writes_only_when_told(tmp_path: Path) -> None:
     path = tmp_path / "k.py"
     original = (ROOT / "tests/samples/legacy/elementwise.py").read_text()

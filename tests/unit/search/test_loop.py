@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,23 @@ import pytest
 from samples import candidate, estimated, measured, run
 from tilewright.evaluators.replay import ReplayEvaluator
 from tilewright.protocols import Verdict
-from tilewright.records import Brief, Candidate, Evaluation, Evidence, Mismatch, Problem, Reason, Rejected, Run, Wrong
+from tilewright.records import (
+    Baseline,
+    Brief,
+    Candidate,
+    Crashed,
+    Effort,
+    Evaluation,
+    Evidence,
+    Job,
+    Mismatch,
+    Problem,
+    Reason,
+    Rejected,
+    Run,
+    TimedOut,
+    Wrong,
+)
 from tilewright.report.terminal import QuietWatcher
 from tilewright.scores import best
 from tilewright.search.loop import Parts, continue_run
@@ -42,6 +59,28 @@ class RefusesBad:
         if "bad" in candidate.source:
             return Verdict(failure=Rejected("static", (Reason("bad", "it is bad"),)))
         return Verdict(Evidence(not_checked=("nothing",)))
+
+
+class Confirming:
+    """Answers by the job's effort, and keeps the jobs."""
+
+    name = "confirming"
+
+    def __init__(self, answers: Mapping[tuple[str, Effort], Evaluation]) -> None:
+        self.answers = answers
+        self.jobs: list[Job] = []
+
+    def submit(self, job: Job) -> Future[Evaluation]:
+        self.jobs.append(job)
+        answer: Future[Evaluation] = Future()
+        answer.set_result(self.answers[job.candidate.id, job.effort])
+        return answer
+
+    def close(self) -> None: ...
+
+
+def equal_by_hypothesis(problem: Problem, a: Candidate, _: Evidence, b: Candidate, __: Evidence) -> bool:
+    return a.hypothesis.split()[0] == b.hypothesis.split()[0]
 
 
 def parts(
@@ -159,3 +198,64 @@ def test_a_resumed_run_repeats_nothing_and_asks_nobody_twice(store: Store) -> No
     ended = continue_run(store.load("r1"), SEED, parts(store, proposer, {b.id: answers[b.id]}))
     assert [x.candidate.id for x in ended.attempts[:3]] == [SEED.id, a.id, b.id]
     assert [brief.turn for brief in proposer.asked] == [2]
+
+
+def confirmed(store: Store, confirmation: Evaluation) -> tuple[Run, list[Job]]:
+    """A run in which one candidate looks better than the seed and is measured again."""
+    a = candidate("a")
+    evaluator = Confirming(
+        {(SEED.id, "full"): measured(1.0), (a.id, "full"): measured(1.2), (a.id, "confirm"): confirmation}
+    )
+    made = replace(parts(store, Scripted({1: [a]}), {}), evaluator=evaluator)
+    return continue_run(store.load("r1"), SEED, made), evaluator.jobs
+
+
+def test_only_the_confirmation_of_a_new_best_is_kept(store: Store) -> None:
+    ended, jobs = confirmed(store, measured(1.15))
+    assert best(ended) is ended.attempts[1] and ended.attempts[1].evaluation == measured(1.15)
+    assert [job.effort for job in jobs] == ["full", "full", "confirm"]
+
+
+def test_a_new_best_is_paired_with_the_seed_and_others_are_not(store: Store) -> None:
+    _, jobs = confirmed(store, measured(1.15))
+    assert [job.baselines for job in jobs] == [
+        (Baseline("eager"),),
+        (Baseline("eager"),),
+        (Baseline("eager"), Baseline("seed", SEED)),
+    ]
+
+
+@pytest.mark.parametrize("confirmation", [measured(1.005), measured(1.2, trust="C"), Wrong(Mismatch("now it is"))])
+def test_what_is_not_confirmed_is_not_the_best(store: Store, confirmation: Evaluation) -> None:
+    ended, _ = confirmed(store, confirmation)
+    assert best(ended) is ended.attempts[0] and ended.attempts[1].evaluation == confirmation
+
+
+def test_equal_work_takes_the_earlier_evaluation_over(store: Store) -> None:
+    a, again = candidate("a"), replace(candidate("b"), hypothesis="a in other words")
+    ended = go(store, {1: [a, again]}, {SEED.id: measured(1.0), a.id: measured(0.8)}, equal_work=equal_by_hypothesis)
+    assert ended.attempts[2].shared_with == 1 and ended.attempts[2].evaluation == measured(0.8)
+    assert ended.attempts[2].cost.gpu_seconds == 0 and store.load("r1").attempts == ended.attempts
+
+
+def test_what_does_the_work_of_the_best_is_measured_itself(store: Store) -> None:
+    a, again = candidate("a"), replace(candidate("b"), hypothesis="a in other words")
+    answers = {SEED.id: measured(1.0), a.id: measured(1.2), again.id: measured(1.21)}
+    ended = go(store, {1: [a, again]}, answers, equal_work=equal_by_hypothesis)
+    assert best(ended) is ended.attempts[1] and ended.attempts[2].shared_with is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shared"),
+    [
+        (Wrong(Mismatch("no")), True),
+        (Crashed("illegal address"), True),
+        (TimedOut("no answer", 1.0), False),
+        (measured(0.8, trust="C"), False),
+    ],
+)
+def test_only_what_a_gpu_surely_said_is_shared(store: Store, outcome: Evaluation, shared: bool) -> None:
+    a, again = candidate("a"), replace(candidate("b"), hypothesis="a in other words")
+    answers = {SEED.id: measured(1.0), a.id: outcome, again.id: measured(0.9)}
+    ended = go(store, {1: [a, again]}, answers, equal_work=equal_by_hypothesis)
+    assert (ended.attempts[2].shared_with == 1) is shared

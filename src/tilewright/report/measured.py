@@ -1,0 +1,92 @@
+"""What a measurement says beside its headline: clocks, baselines, shares, checks, and why it is trusted or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tilewright.records import Measurement
+from tilewright.report import words
+from tilewright.scores import Versus, against, over
+
+
+def fields(measurement: Measurement) -> dict[str, Any]:
+    """For programs (DESIGN: `evaluate --json`). `clocks` holds ratio and interval by clock and baseline."""
+    everything = against(measurement)
+    clocks: dict[str, dict[str, Any]] = {"device": {}, "latency": {}}
+    for one in everything:
+        clocks[one.clock][one.baseline] = {"ratio": one.ratio, "interval": [one.low, one.high]}
+    return {
+        "speedup_ratio": measurement.speedup_ratio,
+        "interval": [measurement.low, measurement.high],
+        "latency_ratio": measurement.latency_ratio,
+        "baseline": measurement.baseline,
+        "baselines": {one.baseline: one.ratio for one in everything if one.clock == "device"},
+        "clocks": clocks,
+        "own_share": measurement.own_share,
+        "error_ratio": measurement.error_ratio,
+        "error_factor": measurement.error_factor,
+        "checked_calls": measurement.checked_calls,
+        "trust": measurement.trust,
+        "trust_notes": list(measurement.trust_notes),
+        "isolation": measurement.isolation,
+        "gpu": measurement.device,
+        "seeds": list(measurement.seeds),
+    }
+
+
+def details(measurement: Measurement, floors: Mapping[str, float] | None = None) -> list[str]:
+    """For people: short lines below the headline. `floors` are the roofline's ms by workload, where known."""
+    lines = [
+        f"{t.workload}: {words.ms(t.candidate_ms)} against {words.ms(t.baseline_ms)} "
+        f"{words.baseline(measurement.baseline)} in {len(t.pairs)} pairs{_floor(t.candidate_ms, floors, t.workload)}"
+        for t in measurement.timings
+    ]
+    lines += _comparisons(measurement)
+    if measurement.confirmations:
+        again = ", ".join(words.interval(*one) for one in measurement.confirmations)
+        lines.append(f"in fresh processes: {again}")
+    lines.append("; ".join(_checks(measurement)))
+    if measurement.trust_notes:
+        lines.append(f"trust {measurement.trust}: {'; '.join(measurement.trust_notes)}")
+    return lines
+
+
+def over_seed_text(measurement: Measurement) -> str:
+    """ "2.100x over the seed [2.050, 2.140]", or "" where the two were not timed in pairs."""
+    paired = over(measurement, "seed")
+    return f"{paired.ratio:.3f}x over the seed [{paired.low:.3f}, {paired.high:.3f}]" if paired else ""
+
+
+def _floor(candidate_ms: float, floors: Mapping[str, float] | None, workload: str) -> str:
+    least = (floors or {}).get(workload)
+    return f"; roofline {words.ms(least)}, {least / candidate_ms:.0%} reached" if least else ""
+
+
+def _comparisons(measurement: Measurement) -> list[str]:
+    """One line for the latency clock; a table where there are several baselines."""
+    everything = against(measurement)
+    names = list(dict.fromkeys(one.baseline for one in everything))
+    if len(names) == 1:
+        return [f"latency clock: {_ratio(one)}" for one in everything if one.clock == "latency"]
+    width = max(len(words.baseline(name)) for name in names)
+    lines = [f"{'over':<{width}}  {'device clock':<22}  latency clock"]
+    for name in names:
+        device, latency = (over(measurement, name, clock) for clock in ("device", "latency"))
+        lines.append(f"{words.baseline(name):<{width}}  {_ratio(device):<22}  {_ratio(latency)}")
+    return lines
+
+
+def _ratio(one: Versus | None) -> str:
+    return words.interval(one.ratio, one.low, one.high) if one else "-"
+
+
+def _checks(measurement: Measurement) -> list[str]:
+    own, error = measurement.own_share, measurement.error_ratio
+    return [
+        f"{measurement.checked_calls} calls checked",
+        *([f"error {error:.3g} of PyTorch's own, {measurement.error_factor:g} allowed"] if error is not None else []),
+        *([f"own kernels {own:.0%} of the device's time"] if own is not None else []),
+        f"isolation {measurement.isolation}",
+        measurement.device,
+    ]
