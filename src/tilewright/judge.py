@@ -252,8 +252,9 @@ def judging(target: wiring.Target | None) -> Iterator[Judging]:
     wiring.check_packages()
     with closing(wiring.host_for(target) if target else WorkerHost("cpu")) as host:
         gates = wiring.gates_for(target, host, SEED_BUDGET_S) if target else ()
+        last = wiring.last_gates_for(target, host) if target else ()
         with closing(wiring.evaluator_for(target or wiring.Target("local", "", "cpu"), host)) as evaluator:
-            yield Judging(target, gates, evaluator)
+            yield Judging(target, gates, evaluator, last)
 
 
 @dataclass(frozen=True)
@@ -263,13 +264,15 @@ class Judging:
     target: wiring.Target | None
     gates: Sequence[Gate]
     evaluator: Evaluator
+    last_gates: Sequence[Gate] = ()
+    """For what was measured, unless it was only a quick look."""
 
     def judge(self, job: Job, kernel_path: str) -> Judged:
         """The job comes back with the evidence that its gates gathered."""
         gpu = self.target.gpu if self.target else ""
         verdict = through(self.gates, job.candidate, job.problem)
         job = replace(job, evidence=verdict.evidence, gpu=gpu)
-        evaluation = verdict.failure or self.evaluator.submit(job).result()
+        evaluation = verdict.failure or self._evaluated(job)
         return Judged(
             job=job,
             evaluation=evaluation,
@@ -279,6 +282,16 @@ class Judging:
             versions=evaluation.measurement.versions if isinstance(evaluation, Measured) else _versions(),
             when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
+
+    def _evaluated(self, job: Job) -> Evaluation:
+        if job.effort == "quick" or not self.last_gates:
+            return self.evaluator.submit(job).result()
+        with ThreadPoolExecutor(1) as pool:  # a CPU and a GPU are busy with it at the same time
+            executed = pool.submit(through, self.last_gates, job.candidate, job.problem)
+            evaluation = self.evaluator.submit(job).result()
+            if not isinstance(evaluation, Measured):
+                return evaluation
+            return executed.result().failure or evaluation
 
     def floors(self, judged: Judged) -> dict[str, Limit]:
         """The roofline's time by workload, where the target is a GPU and the facts tell."""

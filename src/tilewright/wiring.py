@@ -233,6 +233,12 @@ def gates_for(target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGE
     return [*cheap, SemanticGate(host, budget_s)]
 
 
+def last_gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
+    """What a candidate goes through that a GPU found right, before it may be the best: execution on the CPU, which
+    sees memory that is read before it is written, races and accesses out of bounds where a GPU was only lucky."""
+    return [SemanticGate(host, SEMANTIC_BUDGET_S)] if target.evaluator == "local" else []
+
+
 def evaluator_for(target: Target, host: WorkerHost) -> Evaluator:
     if target.evaluator == "local":
         return LocalEvaluator(host, *(host_for(target, number) for number in range(1, len(target.devices))))
@@ -262,6 +268,7 @@ def _work(
         gpu = gpu_of(target, host)
         parts = Parts(
             gates=gates_for(target, host),
+            last_gates=last_gates_for(target, host),
             evaluator=evaluator,
             analyze=analyzer().analyze,
             structure_proposers=structure_proposers() if settings.candidates else (),

@@ -71,6 +71,8 @@ class Parts:
     tune_budget: int
     workers: int = 2
     deadline_s: float = 180.0
+    last_gates: Sequence[Gate] = ()
+    """Before a new best is measured again."""
     policy: Literal["report", "own-kernels"] = "report"
     error_factor: float = 16.0
     backward: bool = False
@@ -293,6 +295,9 @@ class _Work:
         provisional = Attempt(index, turn, phase, candidate, evaluation)
         run = replace(self.run, attempts=(*self.run.attempts, provisional))
         if isinstance(evaluation, Measured) and phase != "seed" and keep(run, provisional):
+            verdict = through(self.parts.last_gates, candidate, self.run.problem)
+            if verdict.failure is not None:
+                return verdict.failure
             baselines = self._with_seed(job.baselines)
             return self._submit(replace(job, effort="confirm", incumbent_ratio=None, baselines=baselines))
         return evaluation

@@ -182,7 +182,7 @@ def _at_size(bench: Bench, job: Job, size: _Size, budget_s: float) -> _Done:
     reference = bench.reference(problem, size.workload, "cpu")
     deadline, done = Deadline(budget_s + min(_GRACE_S, budget_s / 4)), _Done(size.words)
     start, warnings, notes = time.monotonic(), list[Reason](), list[str]()
-    with bench.candidate_runner(candidate, deadline) as runner:
+    with bench.candidate_runner(candidate, deadline, on_device=False) as runner:
         seed, answers = bench.answers(problem, size.workload)
         trial = Trial(reference, runner, deadline, seed=seed, answers=answers)
         try:

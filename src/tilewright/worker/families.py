@@ -16,15 +16,26 @@ from typing import Literal
 import torch
 
 Family = Literal[
-    "drawn", "first", "nearly", "swapped", "scaled", "tiny", "shifted", "positive", "negative", "constant", "tails"
+    "drawn",
+    "first",
+    "nearly",
+    "swapped",
+    "scaled",
+    "tiny",
+    "shifted",
+    "positive",
+    "negative",
+    "constant",
+    "tails",
+    "ends",
 ]
 """drawn: as `get_inputs` makes them. first: those of the trial's first call again (under other parameters).
 nearly: those of the last call but for one leading index, so that a sample of the elements rarely shows it.
 swapped: those of the last call with two leading indices, or two inputs, exchanged: no sum over them shows it.
-tiny: a thousandth, where an epsilon counts. negative: all below zero, where a maximum may not start from zero.
 scaled: times 32, where exp overflows unless the maximum itself is taken off. shifted: plus 3.
-positive: 16 |x + 3|, where it overflows unless something is. constant: one number everywhere.
-tails: nearly all of the energy at both ends of the memory and of dimensions."""
+positive: 16 |x + 3|, where exp overflows unless something is taken off. negative: all below -96, where a maximum may
+not start from zero. tiny: a thousandth, where an epsilon counts. constant: one number everywhere.
+tails: nearly all of the energy at both ends of the memory and of dimensions. ends: all of it in the outermost."""
 
 FOLLOWING: tuple[Family, ...] = ("nearly", "swapped")
 """Made of the inputs of the call before."""
@@ -34,7 +45,7 @@ AS_DRAWN: tuple[Family, ...] = ("drawn", "first", *FOLLOWING)
 _SORTED_FROM = 8
 """Fewer drawn numbers than these are in order by chance."""
 _EDGE = 64
-"""This part of the extent at either end is the tails."""
+"""One of so many parts of the extent, at either end, is the tails."""
 _CONSTANT_BITS = 16.0
 """A constant has four significant bits: sums of it and of its squares are exact in whatever order."""
 
@@ -149,7 +160,9 @@ def _positive(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle:
 
 
 def _negative(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle: bool) -> torch.Tensor:
-    return -drawn.abs() if what.of_either_sign else drawn
+    if not what.of_either_sign:
+        return drawn
+    return -drawn.abs() if gentle else -16 * (drawn.abs() + 6)
 
 
 def _tiny(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle: bool) -> torch.Tensor:
@@ -167,12 +180,13 @@ def _constant(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle:
 def _tails(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle: bool) -> torch.Tensor:
     if not drawn.dim():
         return drawn
-    tails = torch.zeros(drawn.shape, dtype=torch.bool, device=drawn.device)
-    _mark_ends(tails, -1)
-    _mark_ends(tails, -2 if what.symmetric else chooser.randrange(drawn.dim()))
-    if not what.symmetric:
-        _mark_ends(tails.reshape(-1), 0)
-    return torch.where(tails, drawn, drawn / (4 if gentle else 64))
+    return torch.where(_marked(drawn, what, chooser, _EDGE), drawn, drawn / (4 if gentle else 64))
+
+
+def _ends(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle: bool) -> torch.Tensor:
+    if not drawn.dim():
+        return drawn
+    return torch.where(_marked(drawn, what, chooser, drawn.numel()), drawn, drawn / (64 if gentle else 1024))
 
 
 _CHANGES: dict[Family, Change] = {
@@ -183,12 +197,23 @@ _CHANGES: dict[Family, Change] = {
     "tiny": _tiny,
     "constant": _constant,
     "tails": _tails,
+    "ends": _ends,
 }
 
 
-def _mark_ends(marks: torch.Tensor, dim: int) -> None:
+def _marked(drawn: torch.Tensor, what: Domain, chooser: random.Random, parts: int) -> torch.Tensor:
+    """One of so many parts of the memory, of the last dimension and of one more, at either end."""
+    marks = torch.zeros(drawn.shape, dtype=torch.bool, device=drawn.device)
+    _mark_ends(marks, -1, parts)
+    _mark_ends(marks, -2 if what.symmetric else chooser.randrange(drawn.dim()), parts)
+    if not what.symmetric:
+        _mark_ends(marks.reshape(-1), 0, parts)
+    return marks
+
+
+def _mark_ends(marks: torch.Tensor, dim: int, parts: int) -> None:
     extent = marks.shape[dim]
-    edge = max(1, extent // _EDGE)
+    edge = max(1, extent // parts)
     if extent > 2 * edge:
         marks.narrow(dim, 0, edge).fill_(True)
         marks.narrow(dim, extent - edge, edge).fill_(True)

@@ -7,6 +7,8 @@ with replacement follows from the binomial one (B. Efron, "The Jackknife, the Bo
 
 from __future__ import annotations
 
+import bisect
+import functools
 import math
 import statistics
 from collections.abc import Sequence
@@ -26,17 +28,21 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     return statistics.median(ordered), low, high
 
 
+@functools.lru_cache(maxsize=4096)
 def _rank(count: int, needed: int, probability: float) -> int:
     """The smallest rank k (from 1) with P(at least `needed` of `count` draws have rank <= k) >= probability."""
-    for rank in range(1, count + 1):
-        if _at_least(count, needed, rank / count) >= probability:
-            return rank
-    return count
+    ranks = range(1, count + 1)
+    place = bisect.bisect_left(ranks, probability, key=lambda rank: _at_least(count, needed, rank / count))
+    return ranks[min(place, count - 1)]
 
 
 def _at_least(count: int, needed: int, share: float) -> float:
+    """P(a binomial number of `count` trials at `share` is at least `needed`), in logarithms: binomial coefficients of
+    a thousand draws are no floats."""
     if share >= 1:
         return 1.0
+    hit, miss, whole = math.log(share), math.log1p(-share), math.lgamma(count + 1)
     return sum(
-        math.comb(count, hits) * share**hits * (1 - share) ** (count - hits) for hits in range(needed, count + 1)
+        math.exp(whole - math.lgamma(hits + 1) - math.lgamma(count - hits + 1) + hits * hit + (count - hits) * miss)
+        for hits in range(needed, count + 1)
     )

@@ -97,8 +97,8 @@ class Bench:
             self._floors[key] = floor.bytes_needed(reference, inputs.secret_seed())
         return floor.floor_ms(self._floors[key], written_bytes, device)
 
-    def candidate_runner(self, candidate: Candidate, deadline: Deadline, threads: int = 1) -> Runner:
-        return self.nursery.runner(candidate.id, deadline, threads)
+    def candidate_runner(self, candidate: Candidate, deadline: Deadline, on_device: bool = True) -> Runner:
+        return self.nursery.runner(candidate.id, deadline, on_device=on_device)
 
 
 def measure(bench: Bench, job: Job) -> Evaluation:
@@ -155,9 +155,9 @@ def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result
                 trial.check()
             with gpu.alone(bench.device, deadline):
                 taken = _timed(bench, job, trial, plan)
+                owned = ownership.examined(trial, job)
             with gpu.beside_others(bench.device, deadline):
                 lowest = _above_floor(bench, trial, taken) if bench.device == "cuda" else 0.0
-                owned = ownership.examined(trial, job)
         finally:
             runner.close()
     trusted = _trusted(bench, job, trial, taken, plan, owned)

@@ -34,12 +34,12 @@ _FULL = (
             ("constant", True),
         ),
     ),
-    Phase(1, (("first", False), ("positive", False), ("negative", True), ("nearly", False), ("tails", True))),
+    Phase(1, (("first", False), ("positive", False), ("negative", True), ("nearly", False), ("ends", False), ("tails", True))),
     Phase(
         2,
         (
             ("drawn", True), ("swapped", False), ("shifted", True), ("scaled", False), ("tiny", True),
-            ("tails", False),
+            ("tails", False), ("ends", True),
         ),
     ),
     Phase(
@@ -53,7 +53,17 @@ _FULL = (
 )  # fmt: skip
 _QUICK = (
     Phase(0, (("drawn", False), ("nearly", True), ("constant", False), ("scaled", True))),
-    Phase(1, (("first", False), ("swapped", True), ("positive", False), ("negative", True), ("tails", True))),
+    Phase(
+        1,
+        (
+            ("first", False),
+            ("swapped", True),
+            ("positive", False),
+            ("negative", True),
+            ("ends", False),
+            ("tails", True),
+        ),
+    ),
     Phase(0, (("first", True),), reload=True),
 )
 PLANS: dict[Effort, tuple[Phase, ...]] = {"quick": _QUICK, "full": _FULL, "confirm": _FULL}

@@ -100,8 +100,11 @@ class Nursery:
         )
         theirs.close()
 
-    def runner(self, name: str, deadline: Deadline, threads: int = 1, whose: str = "") -> Runner:
+    def runner(
+        self, name: str, deadline: Deadline, threads: int = 1, whose: str = "", on_device: bool = True
+    ) -> Runner:
         """A fresh process; `name` says which of them share a TileLang cache: those of one candidate.
+        One that is not `on_device` uses the CPU alone.
 
         What goes wrong in a runner of the reference (or of what else `whose` says) is the problem's fault.
         """
@@ -124,7 +127,7 @@ class Nursery:
         finally:
             line.close()
             held.close()
-        return Runner(ours, leash, folders, self, whose)
+        return Runner(ours, leash, folders, self, whose, on_device)
 
     @property
     def isolation(self) -> sandbox.Isolation:
@@ -182,13 +185,14 @@ class Runner:
         folders: sandbox.Folders,
         nursery: Nursery,
         whose: str = "",
+        on_device: bool = True,
     ) -> None:
         self._line = line
         self._leash = leash
         self._folders = folders
         self._nursery = nursery
         self._trays: dict[str, Tray | DeviceTray] = {}
-        self._on_device = nursery.device_trays
+        self._on_device = on_device and nursery.device_trays
         self._gate: Gate | None = None
         self._doing = ""
         self._whose = whose

@@ -190,7 +190,7 @@ class _Timer:
         givens = [self._trial.fresh_inputs() for _ in range(_WARM_UP)]
         rans = [side.run(givens, "device", self._drawn_places(_WARM_UP), gated=False) for side in self._sides]
         self._check.check(givens, self._sides[0], self._sides[1], rans[0], strictly=_WARM_UP)
-        pair_ms = sum(max(ran.ms) for ran in rans)
+        pair_ms = sum(min(ran.ms) for ran in rans)
         wanted = max(self._plan.block, int(_BLOCK_MS / pair_ms))
         self._block = self._most = max(1, min(self._most, wanted, int(self._plan.seconds * 1e3 / 4 / pair_ms)))
 

@@ -10,7 +10,9 @@ import torch
 from tilewright.worker import families
 from tilewright.worker.families import Family
 
-VALUE_FAMILIES: tuple[Family, ...] = ("scaled", "shifted", "positive", "constant", "tails")
+VALUE_FAMILIES: tuple[Family, ...] = (
+    "scaled", "shifted", "positive", "negative", "tiny", "constant", "tails", "ends",
+)  # fmt: skip
 
 
 def varied(drawn: torch.Tensor, family: Family, gentle: bool = False) -> torch.Tensor:
