@@ -1,6 +1,6 @@
 """How good is the evaluator itself?
 
-python -m benchmarks.evaluator OUT.jsonl same COUNT          kernels against themselves: none is faster
+python -m benchmarks.evaluator OUT.jsonl same COUNT [KERNEL...]   kernels against themselves: none is faster
 python -m benchmarks.evaluator OUT.jsonl padded COUNT        a kernel against itself with 2, 5 and 20 % more work
 python -m benchmarks.evaluator OUT.jsonl throughput COUNT    settings of one kernel compiled, verified, timed
 python -m benchmarks.evaluator OUT.jsonl verdicts KERNEL...  seconds for a full verdict, and for a confirmed one
@@ -20,12 +20,14 @@ from typing import Any
 
 from tilewright import wiring
 from tilewright.config import OptimizationConfig, resolve
+from tilewright.hardware import load_gpu
 from tilewright.judge import commit
 from tilewright.kernelfile import load_kernel
 from tilewright.problems import problem_for
 from tilewright.protocols import Evaluator, Gate
 from tilewright.records import Baseline, Candidate, Evaluation, Job, Measured, Problem
 from tilewright.search.gating import through
+from tilewright.source.feasibility import infeasible
 from tilewright.source.knobs import find_knobs, with_values
 
 HERE = Path(__file__).parent
@@ -49,12 +51,12 @@ class Bench:
             file.write(json.dumps({**row, "commit": commit()}) + "\n")
 
 
-def same(bench: Bench, count: int) -> None:
+def same(bench: Bench, count: int, names: Sequence[str] = ()) -> None:
     """Pairs a kernel with itself in another process, over and over."""
     jobs = [
         Job(candidate, problem, gpu=bench.gpu, baselines=(Baseline("itself", candidate),))
-        for candidate, problem in map(_corpus, SAME)
-        for _ in range(count // len(SAME))
+        for candidate, problem in map(_corpus, names or SAME)
+        for _ in range(count // len(names or SAME))
     ]
     for job, evaluation, _ in _all(bench, jobs):
         bench.note(benchmark="same", kernel=job.problem.name, **_compared(evaluation))
@@ -76,8 +78,8 @@ def padded(bench: Bench, count: int) -> None:
 
 def throughput(bench: Bench, count: int) -> None:
     """From sources to verdicts, as a search takes its first looks: warm, and clearly slower ones are left early."""
-    seed, problem = _corpus("1_2")
-    settings = _settings(seed, count)
+    seed, problem = _corpus("1_1")
+    settings = _settings(seed, count, bench.gpu)
     bench.evaluator.submit(Job(seed, problem, effort="quick", gpu=bench.gpu)).result()
     start, best = time.monotonic(), 0.0
     outcomes: dict[str, int] = {}
@@ -160,13 +162,15 @@ def _padded(extra: int) -> tuple[Candidate, Problem]:
     return Candidate(source), Problem("Rows_scaled", reference)
 
 
-def _settings(seed: Candidate, count: int) -> list[Candidate]:
-    """So many settings of its knobs, drawn with a fixed seed."""
+def _settings(seed: Candidate, count: int, gpu: str) -> list[Candidate]:
+    """So many settings of its knobs, drawn with a fixed seed, of those that a search would try on that GPU."""
     knobs = find_knobs(seed.source)
-    chooser, found = random.Random(0), {}
+    chooser, found = random.Random(0), dict[str, Candidate]()
     while len(found) < count:
-        source = with_values(seed.source, {knob.name: chooser.choice(knob.choices) for knob in knobs})
-        found[source] = Candidate(source)
+        values = {knob.name: chooser.choice(knob.choices) for knob in knobs}
+        if infeasible(seed.source, values, load_gpu(gpu)) is None:
+            source = with_values(seed.source, values)
+            found[source] = Candidate(source)
     return list(found.values())
 
 
@@ -179,8 +183,10 @@ def main(out: Path, what: str, arguments: list[str]) -> None:
         bench = Bench(wiring.evaluator_for(target, host), wiring.gates_for(target, host), target.gpu, out)
         if what == "verdicts":
             verdicts(bench, arguments)
+        elif what == "same":
+            same(bench, int(arguments[0]), arguments[1:])
         else:
-            {"same": same, "padded": padded, "throughput": throughput}[what](bench, int(arguments[0]))
+            {"padded": padded, "throughput": throughput}[what](bench, int(arguments[0]))
 
 
 if __name__ == "__main__":

@@ -35,10 +35,12 @@ swapped: those of the last call with two leading indices, or two inputs, exchang
 scaled: times 32, where exp overflows unless the maximum itself is taken off. shifted: plus 3.
 positive: 16 |x + 3|, where exp overflows unless something is taken off. negative: all below -96, where a maximum may
 not start from zero. tiny: a thousandth, where an epsilon counts. constant: one number everywhere.
-tails: nearly all of the energy at both ends of the memory and of dimensions. ends: all of it in the outermost."""
+tails: nearly all of the energy at both ends of the memory and of dimensions. ends: all in the outermost."""
 
 FOLLOWING: tuple[Family, ...] = ("nearly", "swapped")
 """Made of the inputs of the call before."""
+TIED: tuple[Family, ...] = ("constant", "ends")
+"""Many elements are equal, so that an order of them or a choice among them means nothing."""
 AS_DRAWN: tuple[Family, ...] = ("drawn", "first", *FOLLOWING)
 """Elements are distributed as drawn."""
 
@@ -186,7 +188,9 @@ def _tails(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle: bo
 def _ends(drawn: torch.Tensor, what: Domain, chooser: random.Random, gentle: bool) -> torch.Tensor:
     if not drawn.dim():
         return drawn
-    return torch.where(_marked(drawn, what, chooser, drawn.numel()), drawn, drawn / (64 if gentle else 1024))
+    # Zeros, since small numbers are lost in an honest sum of large ones.
+    rest = 0.0 if what.of_either_sign and not gentle else drawn / 64
+    return torch.where(_marked(drawn, what, chooser, drawn.numel()), drawn, rest)
 
 
 _CHANGES: dict[Family, Change] = {

@@ -34,7 +34,13 @@ _FULL = (
             ("constant", True),
         ),
     ),
-    Phase(1, (("first", False), ("positive", False), ("negative", True), ("nearly", False), ("ends", False), ("tails", True))),
+    Phase(
+        1,
+        (
+            ("first", False), ("positive", False), ("negative", True), ("nearly", False), ("ends", False),
+            ("tails", True),
+        ),
+    ),
     Phase(
         2,
         (

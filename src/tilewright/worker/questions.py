@@ -15,7 +15,7 @@ import torch
 
 from tilewright.worker import audit, inputs
 from tilewright.worker.expected import REDRAWS, Backward, Expected, Oracle, backward_of
-from tilewright.worker.families import AS_DRAWN, FOLLOWING, Family
+from tilewright.worker.families import AS_DRAWN, FOLLOWING, TIED, Family
 from tilewright.worker.inputs import Reference
 from tilewright.worker.processes import Ended
 
@@ -141,7 +141,9 @@ class Questions:
                 audit.answers_at_all(self._oracle, *question)
             return question
         usual = self._first[2][1] if self._first else None
-        if family == "constant":
+        if family in TIED and (usual is None or not usual.floating or self._wants_backward):
+            return self._instead(seed, f"inputs {family}: left out, what is equal has no order")
+        if family == "constant" and usual is not None:
             return self._constant(seed, usual)
         for gentle in (False, True):
             given = self.given(seed, family, gentle=gentle)
@@ -151,9 +153,7 @@ class Questions:
                     return given, expected
         return self._instead(seed, f"inputs {family}: left out, the reference overflows or refuses them")
 
-    def _constant(self, seed: int, usual: Expected | None) -> Question:
-        if usual is None or not usual.floating or self._wants_backward:
-            return self._instead(seed, "inputs constant: left out, what is equal has no order")
+    def _constant(self, seed: int, usual: Expected) -> Question:
         given = self.given(seed, "constant")
         with contextlib.suppress(Ended):
             expected = self._oracle.answer(given)

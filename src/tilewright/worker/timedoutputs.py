@@ -38,28 +38,36 @@ class OutputCheck:
         device = self._trial.reference.device
         for described in ran.described:
             self._trial.judge_shapes(described, self._like)
-        drawn = self._chooser.sample(range(len(givens)), min(strictly, len(givens)))
+        calls = len(givens)
+        got, wanted = candidate.outputs(calls, device), reference.outputs(calls, device)
+        near = self._near(got, wanted)
+        drawn = self._chooser.sample(range(calls), min(strictly, calls))
         for call, given in enumerate(givens):
-            got = candidate.outputs(call, device)
-            if call in drawn or not self._near(got, reference.outputs(call, device)):
-                self._trial.judge(got, self._trial.expected(given), where=WHERE)
+            if call in drawn or not near[call]:
+                self._trial.judge([output[call] for output in got], self._trial.expected(given), where=WHERE)
             else:
                 self._trial.checked_calls += 1
 
-    def _near(self, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor]) -> bool:
+    def _near(self, got: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor]) -> list[bool]:
         factor = self._trial.error_factor + _REFERENCE_ERRORS
-        return all(_is_near(g, w, like, factor) for g, w, like in zip(got, wanted, self._like.outputs))
+        found = [_near_rows(g, w, like, factor) for g, w, like in zip(got, wanted, self._like.outputs)]
+        return [bool(near) for near in torch.stack(found).all(dim=0).tolist()]
 
 
-def _is_near(got: torch.Tensor, wanted: torch.Tensor, like: Output, factor: float) -> bool:
+def _near_rows(got: torch.Tensor, wanted: torch.Tensor, like: Output, factor: float) -> torch.Tensor:
+    """Of each call whether this output is near."""
+    rows = [x.reshape(len(x), -1) for x in (got, wanted)]
+    step = max(1, _CHUNK // max(1, rows[0].shape[1]))
+    return torch.cat([_near_chunk(g, w, like, factor) for g, w in zip(*(row.split(step) for row in rows))])
+
+
+def _near_chunk(got: torch.Tensor, wanted: torch.Tensor, like: Output, factor: float) -> torch.Tensor:
     if not got.is_floating_point():
-        return bool(torch.equal(got, wanted))
-    for g, w in zip(got.reshape(-1).split(_CHUNK), wanted.reshape(-1).split(_CHUNK)):
-        allowed = torch.clamp(2 * rounding_step(w, got.dtype), min=factor * like.error)
-        # A NaN or an infinity on either side makes this False; the comparison with the truth knows what to do.
-        if not bool(((g.to(torch.float64) - w.to(torch.float64)).abs() <= allowed).all()):
-            return False
-    return True
+        return (got == wanted).all(dim=1)
+    allowed = torch.clamp(2 * rounding_step(wanted, got.dtype), min=factor * like.error)
+    # A NaN or an infinity on either side makes this False; the comparison with the truth knows what to do.
+    return ((got.to(torch.float64) - wanted.to(torch.float64)).abs() <= allowed).all(dim=1)
 
 
 _CHUNK = 1 << 24
+"""Elements that are compared at a time."""

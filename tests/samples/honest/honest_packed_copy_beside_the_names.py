@@ -10,6 +10,10 @@ class Packed:
     def __init__(self, linear):
         self.blocks = [block.t().contiguous() for block in linear.weight.detach().split(32)]
 
+    def on(self, device):
+        self.blocks = [block.to(device) for block in self.blocks]
+        return self.blocks
+
 
 class ModelNew(nn.Module):
     def __init__(self, features, width):
@@ -18,5 +22,5 @@ class ModelNew(nn.Module):
         self._packed = Packed(self.linear)
 
     def forward(self, x):
-        product = torch.cat([x @ block for block in self._packed.blocks], dim=1)
+        product = torch.cat([x @ block for block in self._packed.on(x.device)], dim=1)
         return torch.relu(product + self.linear.bias) * 0.5
