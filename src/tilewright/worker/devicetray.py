@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from tilewright.worker import driver
-from tilewright.worker.tray import Slot
+from tilewright.worker.tray import Slot, view_of
 
 
 class DeviceTray:
@@ -39,9 +39,7 @@ class DeviceTray:
 
     def view(self, slot: Slot) -> torch.Tensor:
         """The memory itself, not a copy; nothing waits."""
-        if not slot.bytes:
-            return torch.empty(slot.shape, dtype=slot.dtype, device="cuda")
-        return self._bytes[slot.offset : slot.offset + slot.bytes].view(slot.dtype).reshape(slot.shape)
+        return view_of(self._bytes, slot)
 
     def write(self, slot: Slot, tensor: torch.Tensor) -> None:
         self.view(slot).copy_(tensor.detach())

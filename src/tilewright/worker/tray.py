@@ -56,6 +56,14 @@ def laid_out(tensors: Sequence[tuple[Sequence[int], torch.dtype]]) -> tuple[list
     return slots, offset
 
 
+def view_of(memory: torch.Tensor, slot: Slot, start: int = 0) -> torch.Tensor:
+    """The tensor that lies in bytes of memory, its slot moved by `start` bytes; nothing is copied."""
+    if not slot.bytes:
+        return torch.empty(slot.shape, dtype=slot.dtype, device=memory.device)
+    first = start + slot.offset
+    return memory[first : first + slot.bytes].view(slot.dtype).reshape(slot.shape)
+
+
 class Tray:
     """Shared memory of a fixed size. The creator closes its descriptor; the memory lives while one is mapped."""
 
