@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from tilewright.worker import driver
 from tilewright.worker.building import Forward
 from tilewright.worker.devicetray import DeviceTray
 from tilewright.worker.gate import Hold
@@ -25,6 +24,8 @@ from tilewright.worker.wire import Header
 
 AnyTray = Tray | DeviceTray
 _FLOOR_CALLS = 20
+_OWN_SEGMENT_BYTES = 20 << 20
+"""PyTorch's allocator asks the driver for so much alone, and puts nothing else there."""
 
 
 class Clocked:
@@ -117,7 +118,7 @@ def _places(slots: Sequence[Slot], stride: int, count: int, device: str) -> list
         return [[torch.empty(slot.shape, dtype=slot.dtype) for slot in slots] for _ in range(count)]
     gc.collect()
     torch.cuda.empty_cache()
-    memory = driver.allocated(max(1, stride * count)).tensor()
+    memory = torch.empty(max(_OWN_SEGMENT_BYTES, stride * count), dtype=torch.uint8, device=device)
     starts = [stride * place for place in range(count)]
     return [[view_of(memory, slot, start) for slot in slots] for start in starts]
 

@@ -25,6 +25,7 @@ class DeviceTray:
     def create(cls, size: int) -> DeviceTray:
         torch.cuda.synchronize()  # makes the device's context current in this thread
         memory = driver.allocated(max(size, 1))
+        memory.tensor().fill_(0xFF)  # what lay there before is nobody's business, and as numbers this is NaN
         try:
             return cls(memory, driver.shared(memory))
         except driver.DriverError:
