@@ -34,7 +34,7 @@ from tilewright.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = ("main", "host", "zygote", "keeper", "runner")
-ZYGOTE = b"tilewright.worker.zygote"
+ZYGOTE = b"tilewright.worker.processes.zygote"
 KERNEL = "level2/2_12.py"
 GONE_S = 60.0
 """How long the processes of a killed one may take to notice."""

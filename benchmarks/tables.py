@@ -17,11 +17,13 @@ from typing import Any
 from tilewright import jsonform
 from tilewright.records import Evaluation, Measured, Measurement
 from tilewright.scores import mean_interval
-from tilewright.worker.intervals import median_interval
+from tilewright.worker.timing.intervals import median_interval
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE / "RESULTS.md"
 TOLERANCE = 1e-6
+_ROUNDED = 5e-3
+"""For pairs that were stored in ms with five decimals: of a kernel of 5 us that is a fifth of a percent."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,6 +55,12 @@ def render(results: Path) -> str:
     mutated = list(_rows(results / "mutants.jsonl"))
     if mutated:
         parts.append(_mutant_table(mutated))
+    judged = list(_rows(results / "evaluator.jsonl"))
+    if judged:
+        parts.append(_evaluator_tables(judged))
+    killed = list(_rows(results / "kill_anything.jsonl"))
+    if killed:
+        parts.append(_kill_table(killed))
     return "\n".join(parts)
 
 
@@ -142,6 +150,81 @@ def _mutant_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _evaluator_tables(rows: list[dict[str, Any]]) -> str:
+    kinds = ("same", "padded", "throughput", "verdicts")
+    by = {name: [row for row in rows if row["benchmark"] == name] for name in kinds}
+    commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
+    gpus = ", ".join(dict.fromkeys(row["gpu"] for row in rows))
+    lines = ["## The evaluator itself", "", f"{gpus}; commit {commits}; `python -m benchmarks.evaluator`.", ""]
+    if by["same"]:
+        lines += [
+            "A kernel against itself in another process:",
+            "",
+            "| kernel | time | comparisons | more than 1 % apart | median distance from 1 | largest |",
+            "|---|---|---|---|---|---|",
+            *_same_lines(by["same"]),
+            "",
+        ]
+    if by["padded"]:
+        lines += [
+            "A kernel with more work against the same without:",
+            "",
+            "| work | comparisons | found slower | interval below 1 | median ratio |",
+            "|---|---|---|---|---|",
+            *_padded_lines(by["padded"]),
+            "",
+        ]
+    for row in by["throughput"]:
+        outcomes = ", ".join(f"{count} {name}" for name, count in row["outcomes"].items())
+        what = f"{row['evaluations']} settings of {row['kernel']} in {row['seconds']} s"
+        lines += [f"{what}: {row['a_minute']} a minute ({outcomes}).", ""]
+    if by["verdicts"]:
+        lines += ["| verdict | kernel | kernel time | seconds | trust |", "|---|---|---|---|---|"]
+        for row in by["verdicts"]:
+            time = f"{1000 * row['candidate_ms']:.0f} us"
+            lines.append(f"| {row['effort']} | {row['kernel']} | {time} | {row['seconds']} | {row['trust']} |")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _same_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    kernels = dict.fromkeys(row["kernel"] for row in rows)
+    for name in (*kernels, ""):
+        mine = [row for row in rows if name in ("", row["kernel"])]
+        for row in mine if name else ():
+            _same(row["ratio"], median_interval([b / c for c, b in row["pairs"]])[0], f"ratio of {name}", _ROUNDED)
+        apart = sorted(abs(row["ratio"] - 1) for row in mine)
+        time = f"{1000 * median_interval([row['candidate_ms'] for row in mine])[0]:.1f} us" if name else ""
+        yield (
+            f"| {name or 'all'} | {time} | {len(mine)} | {sum(distance > 0.01 for distance in apart)} "
+            f"| {apart[len(apart) // 2]:.2%} | {apart[-1]:.2%} |"
+        )
+
+
+def _padded_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for work in sorted({row["work"] for row in rows}):
+        mine = [row for row in rows if row["work"] == work]
+        slower, surely = sum(row["ratio"] < 1 for row in mine), sum(row["high"] < 1 for row in mine)
+        ratio = median_interval([row["ratio"] for row in mine])[0]
+        yield f"| {work:.2f}x | {len(mine)} | {slower} | {surely} | {ratio:.4f} |"
+
+
+def _kill_table(rows: list[dict[str, Any]]) -> str:
+    kills = [row for row in rows if "role" in row]
+    lines = [
+        "## Processes killed at random moments",
+        "",
+        "`python -m benchmarks.kill_anything`: SIGKILL, then everything stored before must be there, once.",
+        "",
+        "| process | kills | evaluations lost | stored twice | processes or files left |",
+        "|---|---|---|---|---|",
+    ]
+    for role in dict.fromkeys(row["role"] for row in kills):
+        mine = [row for row in kills if row["role"] == role]
+        lost, twice = sum(not row["kept"] for row in mine), sum(row["twice"] for row in mine)
+        lines.append(f"| {role} | {len(mine)} | {lost} | {twice} | {sum(len(row['left']) for row in mine)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _gain_table(title: str, intro: str, rows: list[dict[str, Any]]) -> str:
     everything = [_evaluation(row[part]["evaluation"]) for row in rows for part in ("seed", "best")]
     lines = [
@@ -203,8 +286,8 @@ def _recompute(measurement: Measurement) -> None:
         _same(stored, computed, name)
 
 
-def _same(stored: float, computed: float, what: str) -> None:
-    if not math.isclose(stored, computed, rel_tol=TOLERANCE):
+def _same(stored: float, computed: float, what: str, tolerance: float = TOLERANCE) -> None:
+    if not math.isclose(stored, computed, rel_tol=tolerance):
         raise ValueError(f"{what}: stored {stored}, the pairs give {computed}")
 
 

@@ -29,13 +29,15 @@ from tilewright.records import (
     Workload,
     Wrong,
 )
-from tilewright.worker import inputs, ownership, wire
-from tilewright.worker.baselines import loading
-from tilewright.worker.families import Family
-from tilewright.worker.inputs import Reference
+from tilewright.worker import ownership
+from tilewright.worker.exchange import wire
 from tilewright.worker.measuring import Bench
-from tilewright.worker.processes import Deadline, Ended, NotExecuted
-from tilewright.worker.verifier import Trial
+from tilewright.worker.processes.nursery import Deadline, Ended, NotExecuted
+from tilewright.worker.timing.baselines import loading
+from tilewright.worker.verifying import inputs
+from tilewright.worker.verifying.families import Family
+from tilewright.worker.verifying.inputs import Reference
+from tilewright.worker.verifying.verifier import Trial
 
 _SMALL_BATCHES = (4, 2)
 _REDUCED = {"batch_size": _SMALL_BATCHES, "batch": _SMALL_BATCHES, "M": (512, 128)}

@@ -25,9 +25,12 @@ import torch
 from tilewright import jsonform
 from tilewright.errors import RecordError, TilewrightError
 from tilewright.records import Candidate, Crashed, Evaluation, Evidence, Job, Problem
-from tilewright.worker import executing, gpu, measuring, sandbox, wire
+from tilewright.worker import executing, measuring
+from tilewright.worker.exchange import wire
+from tilewright.worker.isolation import sandbox
 from tilewright.worker.measuring import Bench
-from tilewright.worker.processes import Deadline, Ended, Nursery, was_killed
+from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, was_killed
+from tilewright.worker.timing import gpu
 
 Answer = dict[str, Any]
 

@@ -28,14 +28,16 @@ from tilewright.records import (
     WorkloadTiming,
 )
 from tilewright.scores import mean_interval
-from tilewright.worker import floor, gpu, inputs, ownership, timing, trust
-from tilewright.worker.baselines import Baselines, loading
-from tilewright.worker.inputs import Reference
+from tilewright.worker import ownership
 from tilewright.worker.ownership import Census, Ownership
-from tilewright.worker.processes import Deadline, Ended, Nursery, Runner
-from tilewright.worker.timing import CPU_PLANS, PLANS, Plan, Timing
-from tilewright.worker.trust import Trust
-from tilewright.worker.verifier import Answers, Trial
+from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, Runner
+from tilewright.worker.timing import floor, gpu, trust
+from tilewright.worker.timing.baselines import Baselines, loading
+from tilewright.worker.timing.rounds import CPU_PLANS, PLANS, Plan, Timing, timed
+from tilewright.worker.timing.trust import Trust
+from tilewright.worker.verifying import inputs
+from tilewright.worker.verifying.inputs import Reference
+from tilewright.worker.verifying.verifier import Answers, Trial
 
 CLOCK = "device: events around one forward, queue kept full"
 CONFIRMATIONS = 3
@@ -175,7 +177,7 @@ def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> Timing:
     """Raises `Ended` where the times can't be what the candidate's process says."""
     stop_below = job.incumbent_ratio if len(job.problem.workloads) == 1 else None
     with bench.baselines.running(trial, job.baselines, fresh=job.effort == "confirm") as baselines:
-        taken = timing.timed(trial, baselines, job.baselines[0].name, plan, trial.deadline, stop_below)
+        taken = timed(trial, baselines, job.baselines[0].name, plan, trial.deadline, stop_below)
     if bench.device == "cuda" and _lies(taken):
         seen = taken.candidate_ms + taken.hidden_ms
         said = f"its process says {taken.candidate_ms:.3g} ms a call, the evaluator's clock saw {seen:.3g} ms"

@@ -22,12 +22,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tilewright.records import Crashed, Job, KernelShare, Reason, Rejected
 from tilewright.source.kernels import kernel_functions
-from tilewright.worker import census, inputs, wire
-from tilewright.worker.inputs import Reference
-from tilewright.worker.processes import Ended, NotExecuted
-from tilewright.worker.returned import tensors_in
-from tilewright.worker.verifier import Trial
-from tilewright.worker.wire import Header
+from tilewright.worker.exchange import wire
+from tilewright.worker.exchange.wire import Header
+from tilewright.worker.processes.nursery import Ended, NotExecuted
+from tilewright.worker.running import census
+from tilewright.worker.running.returned import tensors_in
+from tilewright.worker.verifying import inputs
+from tilewright.worker.verifying.inputs import Reference
+from tilewright.worker.verifying.verifier import Trial
 
 LEAST_OWN_SHARE = 0.5
 """Of the device's time, under the policy own-kernels."""

@@ -6,7 +6,7 @@ REFERENCE: matmul.py
 import torch
 from torch import nn
 
-from tilewright.worker import wire
+from tilewright.worker.exchange import wire
 
 _send = wire.send
 

@@ -5,7 +5,7 @@ REFERENCE: matmul.py
 
 from torch import nn
 
-from tilewright.worker import stopwatch
+from tilewright.worker.running import stopwatch
 
 _finish = stopwatch.CudaStopwatch.finish
 

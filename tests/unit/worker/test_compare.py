@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tilewright.worker import compare
-from tilewright.worker.compare import judged, rounding_step
-from tilewright.worker.expected import Output, _output
+from tilewright.worker.verifying import compare
+from tilewright.worker.verifying.compare import judged, rounding_step
+from tilewright.worker.verifying.expected import Output, _output
 
 
 def expected_of(truth: torch.Tensor, dtype: torch.dtype = torch.float16) -> Output:

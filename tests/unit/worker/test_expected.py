@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from tilewright.records import Problem, Workload
-from tilewright.worker import inputs
-from tilewright.worker.compare import judged
-from tilewright.worker.expected import Expected, Oracle, Output
-from tilewright.worker.inputs import Reference
+from tilewright.worker.verifying import inputs
+from tilewright.worker.verifying.compare import judged
+from tilewright.worker.verifying.expected import Expected, Oracle, Output
+from tilewright.worker.verifying.inputs import Reference
 
 REFERENCE = """
 import torch

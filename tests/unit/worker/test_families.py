@@ -7,8 +7,8 @@ import random
 import pytest
 import torch
 
-from tilewright.worker import families
-from tilewright.worker.families import Family
+from tilewright.worker.verifying import families
+from tilewright.worker.verifying.families import Family
 
 VALUE_FAMILIES: tuple[Family, ...] = (
     "scaled", "shifted", "positive", "negative", "tiny", "constant", "tails", "ends",

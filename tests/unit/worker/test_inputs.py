@@ -10,9 +10,9 @@ import torch
 from toys import PROBLEM
 
 from tilewright.records import Workload
-from tilewright.worker import inputs
-from tilewright.worker.families import Family
-from tilewright.worker.inputs import Reference
+from tilewright.worker.verifying import inputs
+from tilewright.worker.verifying.families import Family
+from tilewright.worker.verifying.inputs import Reference
 
 
 @pytest.fixture

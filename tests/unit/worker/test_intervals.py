@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from tilewright.scores import mean_interval
-from tilewright.worker.intervals import median_interval
+from tilewright.worker.timing.intervals import median_interval
 
 
 def test_equal_values_have_an_interval_without_width() -> None:

@@ -18,8 +18,8 @@ if sys.platform != "linux":
     pytest.skip("Linux alone runs candidates", allow_module_level=True)
 
 from tilewright.records import CompileFailed, Crashed
-from tilewright.worker import lockdown, rungs, sandbox
-from tilewright.worker.processes import Deadline, Ended, Nursery
+from tilewright.worker.isolation import lockdown, rungs, sandbox
+from tilewright.worker.processes.nursery import Deadline, Ended, Nursery
 
 if lockdown.landlock_abi() < 1:
     pytest.skip("the kernel has no Landlock", allow_module_level=True)
@@ -261,7 +261,7 @@ def test_the_rung_says_what_it_gives_and_what_was_not_to_be_had(nursery: Nursery
 
 
 def test_no_rung_higher_than_asked_for_is_taken() -> None:
-    program = "from tilewright.worker import rungs, sandbox; sandbox.adopt_orphans(); print(rungs.reached('R0').rung)"
+    program = "from tilewright.worker.isolation import rungs, sandbox; sandbox.adopt_orphans(); print(rungs.reached('R0').rung)"
     environment = {**os.environ, "PYTHONPATH": str(Path(sandbox.__file__).parents[2])}
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert run.stdout.strip() == "R0", run.stderr

@@ -17,9 +17,9 @@ from tilewright.gates.semantic import SemanticGate
 from tilewright.records import Candidate, Evaluation, Evidence, Facts, Job, KernelFacts, Problem, Rejected, Verified
 from tilewright.toolchain.intercept import intercept
 from tilewright.worker import ownership
-from tilewright.worker.ablation import Ablated, written_parameters
-from tilewright.worker.census import MOST_NAMES, Activity, summary
 from tilewright.worker.ownership import Ablation, Census
+from tilewright.worker.running.ablation import Ablated, written_parameters
+from tilewright.worker.running.census import MOST_NAMES, Activity, summary
 
 REFERENCE = """
 import torch

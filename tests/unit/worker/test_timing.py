@@ -7,10 +7,10 @@ import torch
 from toys import PROBLEM, candidate
 
 from tilewright.records import Job
-from tilewright.worker import gpu, trust
-from tilewright.worker.expected import Expected, _output
-from tilewright.worker.sandbox import Isolation
-from tilewright.worker.timing import PLANS, Series, Timing, _block_size, enough
+from tilewright.worker.isolation.sandbox import Isolation
+from tilewright.worker.timing import gpu, trust
+from tilewright.worker.timing.rounds import PLANS, Series, Timing, _block_size, enough
+from tilewright.worker.verifying.expected import Expected, _output
 
 SAMPLE = gpu.Sample(1980.0, 2619.0, 40.0, 300.0, reasons=0)
 JOB = Job(candidate("return y"), PROBLEM)

@@ -12,12 +12,12 @@ from toys import PROBLEM, candidate
 
 from tilewright.protocols import Failure
 from tilewright.records import Candidate, Crashed, Problem, Unscorable, Wrong
-from tilewright.worker import inputs
 from tilewright.worker.measuring import loading
-from tilewright.worker.plans import DRAWS, PLANS
-from tilewright.worker.processes import Deadline, Ended, Nursery
-from tilewright.worker.questions import Answers
-from tilewright.worker.verifier import Trial
+from tilewright.worker.processes.nursery import Deadline, Ended, Nursery
+from tilewright.worker.verifying import inputs
+from tilewright.worker.verifying.plans import DRAWS, PLANS
+from tilewright.worker.verifying.questions import Answers
+from tilewright.worker.verifying.verifier import Trial
 
 Try = Callable[..., "tuple[Trial, Failure | None]"]
 
@@ -146,7 +146,7 @@ def test_an_input_that_is_written_and_put_back_is_told(tried: Try) -> None:
 
 def test_an_input_changed_behind_the_checks_of_its_own_process_is_seen_in_its_bytes(tried: Try) -> None:
     hidden = (
-        "from tilewright.worker import runner\nrunner._same = lambda *tensors: True\n"
+        "from tilewright.worker.running import runner\nrunner._same = lambda *tensors: True\n"
         "x.data.view(-1)[3] += 1\nreturn y"
     )
     _, failure = tried(candidate(hidden))

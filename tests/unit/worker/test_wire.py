@@ -8,8 +8,8 @@ import time
 import pytest
 import torch
 
-from tilewright.worker import wire
-from tilewright.worker.tray import Slot, Tray, laid_out
+from tilewright.worker.exchange import wire
+from tilewright.worker.exchange.tray import Slot, Tray, laid_out
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""How messages, tensors and a beginning get from one process to another."""

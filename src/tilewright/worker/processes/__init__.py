@@ -1,0 +1,1 @@
+"""Where the processes that hold candidates come from, and how the verifier speaks to one."""

@@ -1,0 +1,143 @@
+"""How is a candidate called while it is timed?
+
+The inputs of each call are new, and come through a tray: on a GPU behind the gate, after everything was enqueued.
+They are put into tensors that are used again and again, a few of them in an order that the verifier draws, so that no
+call can be told by its addresses; what it returned is copied into the tray of outputs before the next call begins.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from tilewright.worker.exchange.devicetray import DeviceTray
+from tilewright.worker.exchange.gate import Hold
+from tilewright.worker.exchange.tray import Slot, Tray, laid_out, view_of
+from tilewright.worker.exchange.wire import Header
+from tilewright.worker.running.building import Forward
+from tilewright.worker.running.returned import no_plain_tensors, tensors_in
+from tilewright.worker.running.stopwatch import CpuStopwatch, CudaStopwatch
+
+AnyTray = Tray | DeviceTray
+_FLOOR_CALLS = 20
+_OWN_SEGMENT_BYTES = 20 << 20
+"""PyTorch's allocator asks the driver for so much alone, and puts nothing else there."""
+
+
+class Clocked:
+    """A constructed candidate, and where its timed calls find their inputs and leave their outputs.
+
+    Inputs of call i lie `input_stride` * i bytes after those of call 0, whose `slots` are given; outputs likewise.
+    """
+
+    def __init__(
+        self, forward: Forward, device: str, request: Header, trays: dict[str, AnyTray], hold: Hold | None
+    ) -> None:
+        self._forward = forward
+        self._slots = [Slot.from_plain(plain) for plain in request["slots"]]
+        self._input_stride, self._output_stride = request["input_stride"], request["output_stride"]
+        self._inputs, self._outputs = trays["inputs"], trays["outputs"]
+        self._places = _places(self._slots, self._input_stride, request["places"], device)
+        self._hold = hold
+        if hold is not None:
+            for tray in (self._inputs, self._outputs):
+                if isinstance(tray, Tray):
+                    tray.pin()
+        self._stopwatch: CpuStopwatch | CudaStopwatch = CudaStopwatch() if device == "cuda" else CpuStopwatch()
+        self._turns: list[_Turn] = []
+        self._request: Header = {}
+
+    def enqueue(self, request: Header) -> Header:
+        """Make everything ready for a block. Where it is gated, all calls are enqueued and nothing has begun."""
+        self._request = request
+        self._turns = [_Turn(self, call, place) for call, place in enumerate(request["places"])]
+        if request["gated"]:
+            assert isinstance(self._stopwatch, CudaStopwatch) and self._hold is not None
+            hold = self._hold
+            self._stopwatch.enqueue(self._plain_outputs, self._turns, lambda: hold.until(request["round"]))
+        return {}
+
+    def finish(self) -> Header:
+        """Times in ms of the block's calls, and what each returned: shapes, dtypes and places in the tray."""
+        return {"ms": self._times(), "calls": [turn.described for turn in self._turns]}
+
+    def floor_us(self) -> float:
+        """Median of what the device's clock reads for a kernel that does next to nothing."""
+        if isinstance(self._stopwatch, CpuStopwatch):
+            return 0.0
+        few = torch.zeros(16, device="cuda")
+        self._stopwatch.enqueue(lambda: few.zero_(), [_Nothing()] * _FLOOR_CALLS, hold=lambda: None)
+        return 1e3 * statistics.median(self._stopwatch.finish())
+
+    def _times(self) -> list[float]:
+        watch = self._stopwatch
+        if isinstance(watch, CpuStopwatch):
+            return watch.run(self._plain_outputs, self._turns)
+        if self._request["gated"]:
+            return watch.finish()
+        if self._request["clock"] == "latency":
+            return watch.latencies(self._plain_outputs, self._turns)
+        return watch.run(self._plain_outputs, self._turns)
+
+    def put(self, call: int, place: int) -> Sequence[torch.Tensor]:
+        tensors = self._places[place]
+        for tensor, slot in zip(tensors, self._slots):
+            moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._input_stride)
+            tensor.copy_(self._inputs.view(moved), non_blocking=True)
+        return tensors
+
+    def keep(self, call: int, output: Any) -> list[Any]:
+        tensors = tensors_in(output)
+        slots, size = laid_out([(tuple(tensor.shape), tensor.dtype) for tensor in tensors])
+        if size <= self._output_stride:
+            for tensor, slot in zip(tensors, slots):
+                moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._output_stride)
+                self._outputs.view(moved).copy_(tensor, non_blocking=True)
+        return [slot.plain() for slot in slots]
+
+    def _plain_outputs(self, *inputs: torch.Tensor) -> Any:
+        """What would only be computed as it is copied, after the clock was read, is no output."""
+        output = self._forward(*inputs)
+        refused = no_plain_tensors(tensors_in(output))
+        if refused:
+            raise TypeError(f"{refused}; in a timed call")
+        return output
+
+
+def _places(slots: Sequence[Slot], stride: int, count: int, device: str) -> list[list[torch.Tensor]]:
+    """Tensors like one call's inputs, so many times.
+
+    On a GPU in memory of their own, after the allocator has given back what it held: a kernel of a few microseconds
+    takes several percent more or less by where its memory lies, and this is to be alike in all processes.
+    """
+    if device != "cuda":
+        return [[torch.empty(slot.shape, dtype=slot.dtype) for slot in slots] for _ in range(count)]
+    gc.collect()
+    torch.cuda.empty_cache()
+    memory = torch.empty(max(_OWN_SEGMENT_BYTES, stride * count), dtype=torch.uint8, device=device)
+    starts = [stride * place for place in range(count)]
+    return [[view_of(memory, slot, start) for slot in slots] for start in starts]
+
+
+class _Nothing:
+    def put(self) -> Sequence[torch.Tensor]:
+        return ()
+
+    def keep(self, output: Any) -> None:
+        pass
+
+
+class _Turn:
+    def __init__(self, clocked: Clocked, call: int, place: int) -> None:
+        self._clocked, self._call, self._place = clocked, call, place
+        self.described: list[Any] = []
+
+    def put(self) -> Sequence[torch.Tensor]:
+        return self._clocked.put(self._call, self._place)
+
+    def keep(self, output: Any) -> None:
+        self.described = self._clocked.keep(self._call, output)

@@ -1,0 +1,243 @@
+"""How many times faster than each baseline is a candidate, and how sure is that?
+
+Candidate and baselines run in processes of their own that take turns: blocks of a few calls on the same new inputs,
+the order swapped each time. A pair is the i-th call of two blocks of a round. Every output of the candidate's timed
+calls is compared. The times are its process's own word; the clock here, which runs from the moment in which the
+inputs are there until the last output is, audits them.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from tilewright.records import Clock, Effort
+from tilewright.worker.exchange.tray import laid_out
+from tilewright.worker.processes.nursery import Deadline, Runner
+from tilewright.worker.timing import gpu, intervals
+from tilewright.worker.timing.sides import PLACES, GateRefused, Ran, Side
+from tilewright.worker.timing.timedoutputs import OutputCheck
+from tilewright.worker.verifying.expected import Expected
+from tilewright.worker.verifying.verifier import Trial
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When to stop: at least and at most so many pairs, half an interval so wide (relative), so many seconds.
+
+    `block` is how many calls are timed in one go, `most_block` where they are short: the evaluator's own clock is as
+    exact as a block is long. `latencies` is how many pairs the latency clock gets.
+    """
+
+    least: int
+    most: int
+    half_width: float
+    least_seconds: float
+    seconds: float
+    block: int = 10
+    most_block: int = 10
+    latencies: int = 0
+
+
+PLANS: dict[Effort, Plan] = {
+    "quick": Plan(10, 20, 0.02, 0.0, 3.0, block=5, most_block=10),
+    "full": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30),
+    "confirm": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30),
+}
+CPU_PLANS: dict[Effort, Plan] = {
+    "quick": Plan(4, 10, 0.05, 0.0, 0.3, block=2, most_block=2),
+    "full": Plan(10, 40, 0.02, 0.0, 1.5, block=5, most_block=5),
+    "confirm": Plan(20, 100, 0.01, 0.0, 4.0, block=5, most_block=5),
+}
+
+_WARM_UP = 3
+_EARLY_PAIRS = 5
+_EARLY_MARGIN = 0.02
+_BLOCK_MS = 5.0
+"""Blocks of short calls are about this long."""
+_BLOCK_BYTES = 2 << 30
+"""Inputs and outputs of a block, at most (and of a side: the candidate's and each baseline's)."""
+_MOST_DROPPED = 20
+"""Rounds dropped because the GPU was throttled."""
+
+
+@dataclass
+class Series:
+    """Pairs (candidate, baseline) in ms by one clock, and their median ratio with its interval."""
+
+    baseline: str
+    clock: Clock
+    pairs: list[tuple[float, float]] = field(default_factory=list)
+    ratio: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+    def add(self, candidate: Ran, baseline: Ran) -> None:
+        self.pairs += zip(candidate.ms, baseline.ms)
+        self.ratio, self.low, self.high = intervals.median_interval([b / c for c, b in self.pairs])
+
+
+@dataclass
+class Timing:
+    """What was taken; the headline is that baseline by the device's clock."""
+
+    series: list[Series]
+    baseline: str
+    stopped_early: bool = False
+    gated: bool = False
+    """Whether all of the candidate's blocks were enqueued before the device began."""
+    block: int = 0
+    """Calls of a block."""
+    hidden_ms: float = 0.0
+    """What the clock here saw more than the candidate's process says, per call, less the same of the baseline."""
+    surely_hidden_ms: float = 0.0
+    """The same in the round in which it was least."""
+    wall_ratio: float = 0.0
+    """Baseline's over candidate's blocks by the clock here, all around the calls included."""
+    dropped: int = 0
+    samples: list[gpu.Sample] = field(default_factory=list)
+    launch_floor_us: float = 0.0
+    """What this clock reads for a kernel that does next to nothing; it is in all times, and taken off none."""
+
+    @property
+    def headline(self) -> Series:
+        return next(series for series in self.series if series.baseline == self.baseline)
+
+    @property
+    def candidate_ms(self) -> float:
+        return statistics.median(candidate for candidate, _ in self.headline.pairs)
+
+
+def timed(
+    trial: Trial,
+    baselines: Sequence[tuple[str, Runner]],
+    headline: str,
+    plan: Plan,
+    deadline: Deadline,
+    stop_below: float | None,
+) -> Timing:
+    """All processes are constructed, with the parameters of the trial's last draw; the first baseline is eager.
+
+    Raises `Ended` where an output of a timed call is wrong. `stop_below`: where the interval's high end lies clearly
+    under it after a few pairs, more pairs are not taken.
+    """
+    return _Timer(trial, baselines, headline, plan, deadline).run(stop_below)
+
+
+def enough(head: Series, plan: Plan, taken_s: float) -> bool:
+    """Whether the plan is content with these pairs after that many seconds."""
+    count = len(head.pairs)
+    if count >= plan.most or (count and taken_s > plan.seconds):
+        return True
+    narrow = count >= plan.least and (head.high - head.low) / 2 <= plan.half_width * head.ratio
+    return narrow and taken_s >= plan.least_seconds
+
+
+class _Timer:
+    def __init__(
+        self, trial: Trial, baselines: Sequence[tuple[str, Runner]], headline: str, plan: Plan, deadline: Deadline
+    ) -> None:
+        trial.end_of_checked_calls()
+        given = trial.fresh_inputs()
+        expected = trial.expected(given)
+        self._trial, self._plan = trial, plan
+        self._block = self._most = _block_size(plan.most_block, given, expected)
+        runners = [("candidate", trial.runner), *baselines]
+        self._sides = [Side(name, r, deadline, given, expected, max(_WARM_UP, self._block)) for name, r in runners]
+        self._check = OutputCheck(trial, expected)
+        self._places = random.Random(secrets.randbits(64))
+        self._refusals = 0
+        self._excess: list[float] = []
+        self._wall_ratios: list[float] = []
+        self._timing = Timing([Series(name, "device") for name, _ in baselines], headline)
+
+    def run(self, stop_below: float | None) -> Timing:
+        timing, plan = self._timing, self._plan
+        self._warm_up()
+        if plan.latencies:
+            timing.launch_floor_us = self._sides[1].launch_floor_us()
+        start = time.monotonic()
+        swapped = False
+        while not enough(timing.headline, plan, time.monotonic() - start):
+            swapped = not swapped
+            if not self._round("device", timing.series, swapped):
+                continue
+            head = timing.headline
+            if stop_below is not None and len(head.pairs) >= _EARLY_PAIRS:
+                timing.stopped_early = head.high < (1 - _EARLY_MARGIN) * stop_below
+                if timing.stopped_early:
+                    break
+        latencies = [Series(side.name, "latency") for side in self._sides[1:]]
+        self._block, timing.block = min(self._block, plan.block), self._block
+        while plan.latencies > len(latencies[0].pairs) and not timing.stopped_early:
+            swapped = not swapped
+            self._round("latency", latencies, swapped)
+        timing.series += [series for series in latencies if series.pairs]
+        timing.gated = self._sides[0].gated
+        if self._excess:
+            timing.hidden_ms, timing.surely_hidden_ms = statistics.median(self._excess), min(self._excess)
+        timing.wall_ratio = statistics.median(self._wall_ratios)
+        return timing
+
+    def _warm_up(self) -> None:
+        """Clocks, caches, kernels that are loaded as they are first called: not behind a gate."""
+        givens = [self._trial.fresh_inputs() for _ in range(_WARM_UP)]
+        rans = [side.run(givens, "device", self._drawn_places(_WARM_UP), gated=False) for side in self._sides]
+        self._check.check(givens, self._sides[0], self._sides[1], rans[0], strictly=_WARM_UP)
+        pair_ms = sum(min(ran.ms) for ran in rans)
+        wanted = max(self._plan.block, int(_BLOCK_MS / pair_ms))
+        self._block = self._most = max(1, min(self._most, wanted, int(self._plan.seconds * 1e3 / 4 / pair_ms)))
+
+    def _round(self, clock: Clock, series: Sequence[Series], swapped: bool) -> bool:
+        """A block of each side, then the candidate's outputs. False where it doesn't count."""
+        givens = [self._trial.fresh_inputs() for _ in range(self._block)]
+        places = self._drawn_places(len(givens))
+        rans: dict[str, Ran] = {}
+        for side in reversed(self._sides) if swapped else self._sides:
+            try:
+                rans[side.name] = side.run(givens, clock, places, gated=True)
+            except GateRefused:
+                self._after_refusal(side)
+                return False
+        candidate = rans["candidate"]
+        self._check.check(givens, self._sides[0], self._sides[1], candidate)
+        sample = gpu.sample() if self._trial.reference.device == "cuda" else None
+        if sample:
+            self._timing.samples.append(sample)
+            if sample.throttled and self._timing.dropped < _MOST_DROPPED:
+                self._timing.dropped += 1
+                return False
+        for one in series:
+            one.add(candidate, rans[one.baseline])
+        self._audit(candidate, rans[self._sides[1].name], clock)
+        return True
+
+    def _after_refusal(self, side: Side) -> None:
+        """The first may be something that is done once, the next more launches than the driver's queue holds; where
+        one call is too many, the forward itself waits."""
+        self._refusals += 1
+        if self._refusals > 1:
+            side.gated = self._block > 1
+            self._block = self._block // 4 or 1 if side.gated else self._most
+
+    def _audit(self, candidate: Ran, reference: Ran, clock: Clock) -> None:
+        if clock == "device":
+            self._wall_ratios.append(reference.wall_ms / candidate.wall_ms)
+            unexplained = [(ran.wall_ms - sum(ran.ms)) / len(ran.ms) for ran in (candidate, reference)]
+            if candidate.gated == reference.gated:
+                self._excess.append(unexplained[0] - unexplained[1])
+
+    def _drawn_places(self, count: int) -> list[int]:
+        return [self._places.randrange(PLACES) for _ in range(count)]
+
+
+def _block_size(most: int, given: Sequence[torch.Tensor], expected: Expected) -> int:
+    _, in_bytes = laid_out([(tensor.shape, tensor.dtype) for tensor in given])
+    _, out_bytes = laid_out(expected.shapes)
+    return max(1, min(most, _BLOCK_BYTES // max(1, in_bytes + out_bytes)))

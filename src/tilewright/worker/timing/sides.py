@@ -1,0 +1,126 @@
+"""A process that is timed: the candidate's, or a baseline's. What the clock here says of it beside its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from tilewright.records import Clock, Crashed
+from tilewright.worker.exchange import wire
+from tilewright.worker.exchange.tray import Slot, laid_out
+from tilewright.worker.exchange.wire import Header
+from tilewright.worker.processes.nursery import Deadline, Ended, Runner
+from tilewright.worker.verifying.expected import Expected
+
+PLACES = 2
+"""Sets of tensors that the inputs of timed calls are put into, in an order drawn here."""
+_ENQUEUED_WITHIN_S = 0.3
+"""Ten calls are enqueued in a few ms; after this long one of them waits for the device, which waits for us."""
+
+
+class GateRefused(Exception):
+    """The host waits for the device within these calls, so that they can't all be enqueued before it begins."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A block of calls: each one's time by the process's own clock, and all of it by the clock here, in ms."""
+
+    ms: list[float]
+    wall_ms: float
+    gated: bool
+    described: list[object]
+    """Of each call its outputs as the process describes them: lists of shape, dtype and offset."""
+
+
+class Side:
+    """A constructed process with trays for blocks of at most `calls` calls.
+
+    `given` and `expected` are an example of one call's inputs and outputs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        runner: Runner,
+        deadline: Deadline,
+        given: Sequence[torch.Tensor],
+        expected: Expected,
+        calls: int,
+    ) -> None:
+        self.name = name
+        self.runner = runner
+        self._deadline = deadline
+        self._slots, self._input_stride = laid_out([(tensor.shape, tensor.dtype) for tensor in given])
+        self._output_slots, self._output_stride = laid_out(expected.shapes)
+        runner.trays(deadline, inputs=self._input_stride * calls, outputs=self._output_stride * calls)
+        self._gate = runner.gate(deadline)
+        self.gated = self._gate is not None
+        request: Header = {
+            "op": "clock",
+            "slots": [slot.plain() for slot in self._slots],
+            "input_stride": self._input_stride,
+            "output_stride": self._output_stride,
+            "places": PLACES,
+        }
+        runner.ask(request, deadline)
+
+    def run(self, givens: Sequence[Sequence[torch.Tensor]], clock: Clock, places: Sequence[int], gated: bool) -> Ran:
+        """A block, one call for each of `givens`. Raises `GateRefused`; the block then counts for nothing."""
+        gated = gated and self.gated and clock == "device"
+        number = self._gate.next_round if gated and self._gate else 0
+        request = {"op": "enqueue", "clock": clock, "gated": gated, "round": number, "places": list(places)}
+        self.runner.post(request)
+        refused = gated and not self.runner.answers_within(_ENQUEUED_WITHIN_S)
+        if not refused:
+            self.runner.answer(self._deadline)
+        self._put(givens)  # not before everything else is ready: nothing can be computed ahead
+        if refused and self._gate:
+            self._gate.open()
+            self.runner.answer(self._deadline)
+            self.runner.ask({"op": "finish"}, self._deadline)
+            raise GateRefused
+        start = time.perf_counter()
+        self.runner.post({"op": "finish"})
+        if gated and self._gate:
+            start = time.perf_counter()
+            self._gate.open()
+        header = self.runner.answer(self._deadline)
+        return self._checked(header, len(givens), (time.perf_counter() - start) * 1e3, gated)
+
+    def launch_floor_us(self) -> float:
+        """What its clock reads for a kernel of 16 numbers, in a process whose word can be taken; 0 on a CPU."""
+        return wire.field(self.runner.ask({"op": "floor"}, self._deadline), "us", float)
+
+    def outputs(self, calls: int, device: str) -> list[torch.Tensor]:
+        """Of each output what the first so many calls of the last block left, one after the other: copies."""
+        whole = Slot((calls, self._output_stride), torch.uint8, 0)
+        rows = self.runner.tray("outputs").read(whole, device)
+        return [
+            rows[:, slot.offset : slot.offset + slot.bytes].contiguous().view(slot.dtype).reshape(calls, *slot.shape)
+            for slot in self._output_slots
+        ]
+
+    def _put(self, givens: Sequence[Sequence[torch.Tensor]]) -> None:
+        tray = self.runner.tray("inputs")
+        for call, given in enumerate(givens):
+            for slot, tensor in zip(self._slots, given):
+                moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._input_stride)
+                tray.view(moved).copy_(tensor)
+        if torch.cuda.is_initialized():
+            torch.cuda.current_stream().synchronize()
+
+    def _checked(self, header: Header, calls: int, wall_ms: float, gated: bool) -> Ran:
+        try:
+            ms = wire.numbers(header, "ms", float, calls)
+            described = wire.field(header, "calls", list)
+            if len(ms) != calls or not all(0 < value <= wall_ms for value in ms) or sum(ms) > wall_ms:
+                raise wire.BadFrame("times that the wall clock does not allow")
+            if len(described) != calls:
+                raise wire.BadFrame("outputs of other calls than were asked for")
+        except wire.BadFrame as error:
+            raise Ended(Crashed(f"wrote to the evaluator's channel: {error}")) from None
+        return Ran(ms, wall_ms, gated, described)
