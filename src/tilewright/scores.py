@@ -126,6 +126,12 @@ def over_seed(attempt: Attempt) -> Versus | None:
     return over(measurement, "seed") if measurement else None
 
 
+def doubtful(attempt: Attempt) -> bool:
+    """Whether something speaks against what was measured."""
+    measurement = _measurement(attempt)
+    return measurement is not None and measurement.trust == "C"
+
+
 def _beats(attempt: Attempt, holder: Attempt | None, run: Run) -> bool:
     mine = score(attempt.evaluation)
     if mine is None:
@@ -133,8 +139,9 @@ def _beats(attempt: Attempt, holder: Attempt | None, run: Run) -> bool:
     measurement = _measurement(attempt)
     if measurement is not None and measurement.stopped_early:
         return False
-    doubtful = measurement is not None and measurement.trust == "C"
-    if doubtful and attempt.index != run.attempts[0].index:  # of the seed nothing is claimed: it is what to beat
+    if (
+        doubtful(attempt) and attempt.index != run.attempts[0].index
+    ):  # of the seed nothing is claimed: it is what to beat
         return False
     if holder is None:
         return True

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tilewright.records import Attempt, Run
-from tilewright.scores import best, score
+from tilewright.scores import best, doubtful, score
 
 
 def select(run: Run) -> Attempt:
@@ -30,7 +30,8 @@ class StopRules:
         """Rules that hold at any moment."""
         holder = best(run)
         top = score(holder.evaluation) if holder else None
-        if top and top.kind == "measured" and top.low >= self.target_speedup:
+        sure = holder is not None and not doubtful(holder)
+        if sure and top and top.kind == "measured" and top.low >= self.target_speedup:
             return (
                 "target",
                 f"{top.value:.3f}x [{top.low:.3f}, {top.high:.3f}] is at the target {self.target_speedup}x",

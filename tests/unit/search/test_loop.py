@@ -119,6 +119,12 @@ def test_a_seed_at_the_target_stops_at_once(store: Store) -> None:
     assert ended.stop_reason == "target" and len(ended.attempts) == 1
 
 
+def test_a_doubtful_seed_is_at_no_target(store: Store) -> None:
+    answer = measured(1.6)
+    doubtful = replace(answer, measurement=replace(answer.measurement, trust="C"))
+    assert go(store, {}, {SEED.id: doubtful}).stop_reason != "target"
+
+
 def test_a_wrong_seed_stops_with_its_mismatch(store: Store) -> None:
     ended = go(store, {}, {SEED.id: Wrong(Mismatch("wrong at [0]"))})
     assert (ended.stop_reason, ended.stop_detail) == ("seed_wrong", "wrong at [0]")

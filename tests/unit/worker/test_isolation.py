@@ -261,7 +261,10 @@ def test_the_rung_says_what_it_gives_and_what_was_not_to_be_had(nursery: Nursery
 
 
 def test_no_rung_higher_than_asked_for_is_taken() -> None:
-    program = "from tilewright.worker.isolation import rungs, sandbox; sandbox.adopt_orphans(); print(rungs.reached('R0').rung)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(sandbox.__file__).parents[2])}
+    program = (
+        "from tilewright.worker.isolation import rungs, sandbox\n"
+        "sandbox.adopt_orphans(); print(rungs.reached('R0').rung)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(sandbox.__file__).parents[3])}
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert run.stdout.strip() == "R0", run.stderr

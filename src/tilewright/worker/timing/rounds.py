@@ -91,7 +91,7 @@ class Timing:
     baseline: str
     stopped_early: bool = False
     gated: bool = False
-    """Whether all of the candidate's blocks were enqueued before the device began."""
+    """Whether all blocks of candidate and reference were enqueued before the device began."""
     block: int = 0
     """Calls of a block."""
     hidden_ms: float = 0.0
@@ -179,9 +179,8 @@ class _Timer:
             swapped = not swapped
             self._round("latency", latencies, swapped)
         timing.series += [series for series in latencies if series.pairs]
-        timing.gated = self._sides[0].gated
-        if self._excess:
-            timing.hidden_ms, timing.surely_hidden_ms = statistics.median(self._excess), min(self._excess)
+        timing.gated = self._sides[0].gated and self._sides[1].gated
+        timing.hidden_ms, timing.surely_hidden_ms = statistics.median(self._excess), min(self._excess)
         timing.wall_ratio = statistics.median(self._wall_ratios)
         return timing
 
@@ -230,8 +229,7 @@ class _Timer:
         if clock == "device":
             self._wall_ratios.append(reference.wall_ms / candidate.wall_ms)
             unexplained = [(ran.wall_ms - sum(ran.ms)) / len(ran.ms) for ran in (candidate, reference)]
-            if candidate.gated == reference.gated:
-                self._excess.append(unexplained[0] - unexplained[1])
+            self._excess.append(unexplained[0] - unexplained[1])
 
     def _drawn_places(self, count: int) -> list[int]:
         return [self._places.randrange(PLACES) for _ in range(count)]
