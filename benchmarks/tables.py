@@ -99,20 +99,25 @@ def _seed_table(rows: list[dict[str, Any]]) -> str:
 
 
 def _sample_table(rows: list[dict[str, Any]]) -> str:
-    """Honest candidates must be measured; of those written to deceive, each that was is named."""
+    """What was measured of the deceitful ones without a gain, or against a static rule, is no win."""
+    measured = [row for row in rows if "gpu" in row]
+    gpus, commits = (dict.fromkeys(row[key] for row in part) for key, part in (("gpu", measured), ("commit", rows)))
     lines = [
         "## Samples through the verifier on a GPU",
         "",
-        _where([_evaluation(r["evaluation"]) for r in rows], rows),
+        f"{', '.join(gpus)}; commit {', '.join(commits)}; `python -m benchmarks.samples`.",
         "",
+        "| samples | given | refused by the verifier | measured | false wins | honest ones refused |",
+        "|---|---|---|---|---|---|",
     ]
-    lines += ["| samples | given | measured | not measured |", "|---|---|---|---|"]
     for group in dict.fromkeys(row["group"] for row in rows):
         mine = [row for row in rows if row["group"] == group]
-        passed = [row["sample"] for row in mine if row["evaluation"]["outcome"] == "measured"]
-        named = f" ({', '.join(passed)})" if group.startswith("evil") and passed else ""
+        passed = [row["sample"] for row in mine if row["outcome"] == "measured"]
+        wins = [row["sample"] for row in mine if row["false_win"]]
+        refused = [row["sample"] for row in mine if row["outcome"] != "measured"] if group == "honest" else []
+        named = [f"{len(names)}{' (' + ', '.join(names) + ')' if names else ''}" for names in (wins, refused)]
         lines.append(
-            f"| {group.replace('_', ' ')} | {len(mine)} | {len(passed)}{named} | {len(mine) - len(passed)} |"
+            f"| {group} | {len(mine)} | {len(mine) - len(passed)} | {len(passed)} | {named[0]} | {named[1]} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,100 @@
+"""Deceitful and honest samples through the gates and the verifier on a GPU: python -m benchmarks.samples OUT.jsonl
+
+Each goes to the verifier whatever the static gate says of it. A false win is a deceitful sample that no static rule
+rejects, that was measured as faster than its reference, and of which nothing speaks against the number.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tilewright import wiring
+from tilewright.config import OptimizationConfig, resolve
+from tilewright.gates.static import StaticGate
+from tilewright.judge import commit
+from tilewright.records import Candidate, Evaluation, Evidence, Job, Measured, Problem
+from tilewright.report import words
+
+FOLDER = Path(__file__).resolve().parents[1] / "tests" / "samples"
+GAIN = 1.05
+"""A low end above this is a win; how far a small kernel differs from itself lies below."""
+_DEADLINE_S = {"evil": 20.0, "honest": 120.0}
+
+
+@dataclass(frozen=True)
+class Sample:
+    group: str
+    name: str
+    candidate: Candidate
+    problem: Problem
+    said: dict[str, str]
+
+
+def samples() -> Iterator[Sample]:
+    for group in ("evil", "honest"):
+        for path in sorted((FOLDER / group).glob(f"{group}_*.py")):
+            source = path.read_text(encoding="utf-8")
+            docstring = ast.get_docstring(ast.parse(source)) or ""
+            said = dict(re.findall(r"^([A-Z ]+): (.+)$", docstring, re.MULTILINE))
+            reference = (FOLDER / group / "references" / said["REFERENCE"]).read_text(encoding="utf-8")
+            precision: Any = said.get("PRECISION", "fp32")
+            problem = Problem(said["REFERENCE"].removesuffix(".py"), reference, precision=precision)
+            yield Sample(group, path.stem, Candidate(source), problem, said)
+
+
+def main(out: Path) -> None:
+    config = OptimizationConfig()
+    config.kernel_file, config.model, config.evaluator = "2_10", "none", "local"
+    target = wiring.choose_target(resolve(config))
+    start = time.monotonic()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with wiring.workers(target) as host, open(out, "w", encoding="utf-8") as file:
+        evaluator = wiring.evaluator_for(target, host)
+        waiting = [(sample, evaluator.submit(_job(sample, target.gpu))) for sample in samples()]
+        for sample, future in waiting:
+            row = _row(sample, future.result())
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            if row["false_win"] or (sample.group == "honest" and row["outcome"] != "measured"):
+                print(f"{sample.name}: {row['text']}", flush=True)
+        print(f"{len(waiting)} samples in {time.monotonic() - start:.0f} s", flush=True)
+
+
+def _job(sample: Sample, gpu: str) -> Job:
+    return Job(sample.candidate, sample.problem, gpu=gpu, deadline_s=_DEADLINE_S[sample.group])
+
+
+def _row(sample: Sample, evaluation: Evaluation) -> dict[str, Any]:
+    static = StaticGate().check(sample.candidate, sample.problem, Evidence()).failure
+    row: dict[str, Any] = {
+        "group": sample.group,
+        "sample": sample.name,
+        "class": sample.said.get("CLASS", ""),
+        "caught_by": sample.said.get("CAUGHT BY", ""),
+        "static": static.outcome if static else "",
+        "outcome": evaluation.outcome,
+        "text": words.outcome(evaluation)[:300],
+        "false_win": False,
+        "commit": commit(),
+    }
+    if isinstance(evaluation, Measured):
+        m = evaluation.measurement
+        row |= {
+            "ratio": m.speedup_ratio, "low": m.low, "high": m.high, "trust": m.trust, "pairs": len(m.timings[0].pairs),
+            "candidate_ms": m.timings[0].candidate_ms, "checked_calls": m.checked_calls, "error_ratio": m.error_ratio,
+            "gpu": m.device, "versions": dict(m.versions),
+        }  # fmt: skip
+        row["false_win"] = sample.group == "evil" and not static and m.low > GAIN and m.trust != "C"
+    return row
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
