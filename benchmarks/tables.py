@@ -101,7 +101,7 @@ def _seed_table(rows: list[dict[str, Any]]) -> str:
 def _sample_table(rows: list[dict[str, Any]]) -> str:
     """What was measured of the deceitful ones without a gain, or against a static rule, is no win."""
     measured = [row for row in rows if "gpu" in row]
-    gpus, commits = (dict.fromkeys(row[key] for row in part) for key, part in (("gpu", measured), ("commit", rows)))
+    gpus, commits = dict.fromkeys(row["gpu"] for row in measured), dict.fromkeys(row["commit"] for row in rows)
     lines = [
         "## Samples through the verifier on a GPU",
         "",
