@@ -88,10 +88,17 @@ def _row(sample: Sample, evaluation: Evaluation) -> dict[str, Any]:
     if isinstance(evaluation, Measured):
         m = evaluation.measurement
         row |= {
-            "ratio": m.speedup_ratio, "low": m.low, "high": m.high, "trust": m.trust,
-            "pairs": len(m.timings[0].pairs), "candidate_ms": m.timings[0].candidate_ms, "checked_calls": m.checked_calls, "error_ratio": m.error_ratio,
-            "gpu": m.device, "versions": dict(m.versions),
-        }  # fmt: skip
+            "ratio": m.speedup_ratio,
+            "low": m.low,
+            "high": m.high,
+            "trust": m.trust,
+            "pairs": len(m.timings[0].pairs),
+            "candidate_ms": m.timings[0].candidate_ms,
+            "checked_calls": m.checked_calls,
+            "error_ratio": m.error_ratio,
+            "gpu": m.device,
+            "versions": dict(m.versions),
+        }
         row["false_win"] = sample.group == "evil" and not static and m.low > GAIN and m.trust != "C"
     return row
 
