@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.findings import false_first, named_first
 from tilewright import jsonform
 from tilewright.records import Evaluation, Measured, Measurement
 from tilewright.scores import mean_interval
@@ -61,6 +62,9 @@ def render(results: Path) -> str:
     killed = list(_rows(results / "kill_anything.jsonl"))
     if killed:
         parts.append(_kill_table(killed))
+    found = list(_rows(results / "findings.jsonl"))
+    if found:
+        parts.append(_finding_table(found))
     return "\n".join(parts)
 
 
@@ -227,6 +231,29 @@ def _kill_table(rows: list[dict[str, Any]]) -> str:
         mine = [row for row in kills if row["role"] == role]
         lost, twice = sum(not row["kept"] for row in mine), sum(row["twice"] for row in mine)
         lines.append(f"| {role} | {len(mine)} | {lost} | {twice} | {sum(len(row['left']) for row in mine)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _finding_table(rows: list[dict[str, Any]]) -> str:
+    planted = [row for row in rows if row["planted"]]
+    named, wrong = sum(map(named_first, planted)), sum(map(false_first, rows))
+    lines = [
+        "## Findings on kernels whose faults are known",
+        "",
+        f"`python -m benchmarks.findings`: compiled for an {rows[0]['gpu']}, nothing measured. The main fault is "
+        f"among the first three findings for {named} of {len(planted)} slow kernels; the first is one that the "
+        f"kernel has not for {wrong} of {len(rows)}. The rules were written, and the labels completed, with these "
+        "kernels in view: kernels that they have not seen are another matter.",
+        "",
+        "| kernel | planted | first three findings (share of the time that they could save) |",
+        "|---|---|---|",
+    ]
+    for row in rows:
+        first: dict[str, float] = {}
+        for rule, saves, _ in row["found"]:
+            first.setdefault(rule, saves)
+        three = ", ".join(f"{rule} {saves:.0%}" for rule, saves in list(first.items())[:3])
+        lines.append(f"| {row['kernel']} | {row['planted'][0] if row['planted'] else ''} | {three} |")
     return "\n".join(lines) + "\n"
 
 

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tilewright.errors import ConfigError, MissingDependency
+from tilewright.hardware import add_gpus, all_gpus, load_gpu
 from tilewright.problems import parse_precision
 from tilewright.records import Precision
 
-GPUS = ("H100", "A100", "L40S", "A10G", "L4", "T4", "H200", "B200")
+GPUS_VARIABLE = "TILEWRIGHT_GPUS"
+"""Names a file with GPUs of one's own, in the form of `data/gpus.toml`."""
+GPUS = tuple(gpu.name for gpu in all_gpus())
 EVALUATORS = ("auto", "local", "offline")
 BASELINES = ("eager", "compile", "max-autotune", "seed")
 NO_MODEL = "none"
@@ -30,6 +33,7 @@ BASELINES_HELP = (
 )
 ERROR_FACTOR_HELP = "How many times PyTorch's own error an error may be; other than 16 lowers the trust grade."
 RESULTS_HELP = "Folder for the store and the histories."
+GPU_HELP = f"GPU to optimise for: {', '.join(GPUS)}, or one of the file that {GPUS_VARIABLE} names."
 BACKWARD_HELP = "Verify and time the gradients too."
 _KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
 
@@ -54,7 +58,7 @@ class OptimizationConfig:
     model: str = option("openai/o3", "Language model, or 'none' to search without one.")
     temperature: float = option(0.7, "Sampling temperature of the model.")
     rag_k: int = option(3, "How many similar kernels the model is shown.")
-    gpu: str = option("H100", "GPU to optimise for.", choices=GPUS)
+    gpu: str = option("H100", GPU_HELP)
     no_save: bool = option(False, "Write no kernel file.")
     quiet: bool = option(False, "Print the result line only.", flags=("--quiet", "-q"))
     verbose: bool = option(False, "Say more.")
@@ -73,6 +77,9 @@ class OptimizationConfig:
     error_factor: float = option(16.0, ERROR_FACTOR_HELP)
     backward: bool = option(False, BACKWARD_HELP)
     repair: bool = option(False, "When the kernel is wrong, make that the first task instead of stopping.")
+    near_optimal: float = option(
+        0.95, "Stop when the best is within this share of what the GPU allows the problem; 0 never does."
+    )
     patience: int = option(2, "Turns without progress before the search stops.")
     tune_budget: int = option(24, "Knob settings tried per turn.")
     candidates: int = option(4, "Structure changes tried per turn.")
@@ -128,6 +135,7 @@ class Settings:
     error_factor: float
     backward: bool
     repair: bool
+    near_optimal: float
     patience: int
     tune_budget: int
     candidates: int
@@ -170,6 +178,8 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
     _whole(config, 0, "rag_k", "tune_budget", "candidates")
     if not 0 <= config.min_improvement < 1:
         raise ConfigError(f"min_improvement is a share from 0 to below 1, got {config.min_improvement}")
+    if not 0 <= config.near_optimal <= 1:
+        raise ConfigError(f"near_optimal is a share of the limit, 0 to 1 (0 never stops), got {config.near_optimal}")
     if not 0 <= config.temperature <= 2:
         raise ConfigError(f"temperature is 0 to 2, got {config.temperature}")
     notes = _check_model(config, environment)
@@ -184,7 +194,7 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         model=config.model,
         temperature=config.temperature,
         rag_k=config.rag_k,
-        gpu=_gpu(config.gpu),
+        gpu=gpu_name(config.gpu, environment),
         gpu_is_explicit="gpu" in config.explicit,
         save=not config.no_save,
         evaluator=evaluator,  # type: ignore[arg-type]
@@ -199,6 +209,7 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         error_factor=config.error_factor,
         backward=config.backward,
         repair=config.repair,
+        near_optimal=config.near_optimal,
         patience=config.patience,
         tune_budget=config.tune_budget,
         candidates=config.candidates,
@@ -233,6 +244,15 @@ def check_error_factor(value: float) -> None:
         raise ConfigError(f"error_factor is 1 or more (16 for the full trust grade), got {value}")
 
 
+def gpu_name(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """The name that a GPU has in the table; `ConfigError` says what works where it isn't there."""
+    environment = os.environ if environment is None else environment
+    own = environment.get(GPUS_VARIABLE)
+    if own:
+        add_gpus(Path(own))
+    return load_gpu(name).name
+
+
 def _check_model(config: OptimizationConfig, environment: Mapping[str, str]) -> tuple[str, ...]:
     if config.model == NO_MODEL:
         return ("custom_analysis_prompt is unused with --model none",) if config.custom_analysis_prompt else ()
@@ -245,16 +265,6 @@ def _check_model(config: OptimizationConfig, environment: Mapping[str, str]) -> 
     raise ConfigError(
         f"--model {config.model}: this version proposes changes without a language model only. Use --model none."
     )
-
-
-def _gpu(name: str) -> str:
-    known = {gpu.lower(): gpu for gpu in GPUS}
-    if name.lower() not in known:
-        raise ConfigError(
-            f"--gpu {name}: not supported; known: {', '.join(GPUS)}. Checking and estimating work without that GPU, "
-            "for one of these."
-        )
-    return known[name.lower()]
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:

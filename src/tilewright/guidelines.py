@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tilewright.errors import ConfigError
+from tilewright.hardware import load_gpu
 from tilewright.records import Finding, Precision
 
 if sys.version_info >= (3, 11):
@@ -22,12 +24,16 @@ else:
 
 _FINDINGS_NAMED = 3
 _STUCK_AFTER = 3
+_FAR = 0.25
+_NEAR_LIMIT = 0.95
+"""Shares of what the hardware allows; at the second the search stops by itself."""
 
 
 @dataclass(frozen=True)
 class Line:
     text: str
     precisions: tuple[str, ...]
+    archs: tuple[str, ...]
     findings: tuple[str, ...]
     after: int
 
@@ -56,17 +62,25 @@ def create_optimization_guidelines(
 
     The first line says where the kernel stands. Lines that answer a category among the `findings` come
     first, in the findings' order; the worst findings themselves are named. `share_of_limit` is the floor's time over
-    the kernel's, 0 to 1. Lines that would change the precision are left out where it does not permit them. A speedup
-    that is no finite number of 0 or more raises `ValueError`.
+    the kernel's, 0 to 1: near the limit nothing more is advised, and far from it structure comes first whatever the
+    speedup. Lines that would change the precision are left out where it does not permit them, and those for other
+    architectures than the GPU's (`gpu` is a short name). A speedup that is no finite number of 0 or more raises
+    `ValueError`.
     """
     if not 0 <= current_speedup < math.inf:
         raise ValueError(f"current_speedup is {current_speedup}: expected a finite ratio of 0 or more")
     tier = next(tier for tier in tiers() if tier.lowest <= current_speedup < tier.below)
+    standing = _standing(current_speedup, tier, share_of_limit, gpu)
+    if share_of_limit is not None and share_of_limit >= _NEAR_LIMIT:
+        return [standing, _table()["near_limit"]]
+    far = share_of_limit is not None and share_of_limit < _FAR and tier.lowest > 0
     categories = [finding.category for finding in findings]
-    lines = [line for line in tier.lines if _applies(line, precision, iteration)]
+    arch = _arch(gpu)
+    lines = [line for line in tier.lines if _applies(line, precision, arch, iteration)]
     lines.sort(key=lambda line: _rank(line, categories))
     return [
-        _standing(current_speedup, tier, share_of_limit, gpu),
+        standing,
+        *([_table()["far"]] if far else []),
         *(f"{finding.message}. {finding.action}" for finding in findings[:_FINDINGS_NAMED]),
         *(line.text for line in lines),
         *([_table()["stuck"]] if iteration >= _STUCK_AFTER else []),
@@ -85,6 +99,7 @@ def tiers() -> tuple[Tier, ...]:
                 Line(
                     text=line["text"],
                     precisions=tuple(line.get("precisions", ())),
+                    archs=tuple(line.get("archs", ())),
                     findings=tuple(line.get("findings", ())),
                     after=line.get("after", 0),
                 )
@@ -102,8 +117,18 @@ def _table() -> dict[str, Any]:
     return table
 
 
-def _applies(line: Line, precision: Precision, iteration: int) -> bool:
-    return iteration >= line.after and (not line.precisions or precision in line.precisions)
+def _applies(line: Line, precision: Precision, arch: str, iteration: int) -> bool:
+    permitted = not line.precisions or precision in line.precisions
+    has_it = not line.archs or not arch or arch.removesuffix("a") in line.archs
+    return iteration >= line.after and permitted and has_it
+
+
+def _arch(gpu: str) -> str:
+    """The architecture of a GPU of a short name; "" for one that is not in the table."""
+    try:
+        return load_gpu(gpu).arch if gpu else ""
+    except ConfigError:
+        return ""
 
 
 def _rank(line: Line, categories: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Kernels judged one by one, outside a run: check, evaluate, brief."""
+"""Kernels judged one by one, outside a run: check, evaluate, analyze, brief."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -16,17 +16,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tilewright import __version__, jsonform, wiring
-from tilewright.analysis.roofline import Limit, floor_ms, share_of_limit
+from tilewright.analysis import limit
+from tilewright.analysis.runfacts import with_counters, with_runs
+from tilewright.analysis.standing import standings
+from tilewright.analysis.unknown import not_known
 from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
-from tilewright.config import OptimizationConfig, baseline_names, check_error_factor, resolve
-from tilewright.errors import UsageError
+from tilewright.config import OptimizationConfig, baseline_names, check_error_factor, gpu_name, resolve
+from tilewright.errors import MissingDependency, UsageError
 from tilewright.hardware import load_gpu
 from tilewright.header import with_result
 from tilewright.kernelfile import KernelFile, load_kernel, replace_file
 from tilewright.problems import problem_for
 from tilewright.protocols import Evaluator, Gate, Verdict
 from tilewright.records import (
+    Analysis,
     Attempt,
     Brief,
     Candidate,
@@ -41,6 +45,7 @@ from tilewright.records import (
     Problem,
     Reason,
     Rejected,
+    Unscorable,
     Verified,
     Wrong,
 )
@@ -48,6 +53,7 @@ from tilewright.report import measured, words
 from tilewright.report.briefing import brief_text
 from tilewright.report.output import measured_lines
 from tilewright.search.gating import through
+from tilewright.worker.timing.counters import read as read_counters
 
 SEED_BUDGET_S = 60.0
 DEADLINE_S = 120.0
@@ -71,7 +77,7 @@ class Case:
 def check(kernels: Sequence[str], *, gpu: str, budget: float, **where: Any) -> Iterator[dict[str, Any]]:
     """Gates alone, on any machine. One record a kernel, in the order given (DESIGN: `check --json`)."""
     cases = [_case(name, **where) for name in kernels]
-    target = wiring.Target("offline", gpu, "check")
+    target = wiring.Target("offline", gpu_name(gpu), "check")
     with wiring.workers(target) as host, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         gates = wiring.gates_for(target, host, budget)
         for case, future in [(case, pool.submit(_timed, gates, case)) for case in cases]:
@@ -115,11 +121,7 @@ def evaluate(
         )
         for case in cases
     ]
-    config = OptimizationConfig()
-    config.kernel_file, config.model, config.evaluator = kernels[0], "none", evaluator
-    if gpu:
-        config.gpu = gpu
-    target = target_for(config, device)
+    target = target_for(_config(kernels[0], evaluator, gpu), device)
     storing = threading.Lock()
     with (
         closing(wiring.open_store(results)) as store,
@@ -140,8 +142,27 @@ def evaluate(
             if write_header and isinstance(judged.evaluation, Measured):
                 _write_header(case, judged.evaluation)
             if samples:
-                _append_sample(samples, case, judged.evaluation)
-            yield _evaluation_record(case, judged, judge.floors(judged), time.monotonic() - clock)
+                _append_sample(samples, case, judged)
+            yield _evaluation_record(case, judged, time.monotonic() - clock)
+
+
+def analyze(
+    kernels: Sequence[str], *, gpu: str | None, evaluator: str, counters: bool, **where: Any
+) -> Iterator[Analysis]:
+    """Why kernels are as fast as they are: facts, and a measurement where there is a GPU. In the order given.
+
+    `counters` asks for hardware counters, outside of the sandbox. Without what runs kernels the source alone is read.
+    """
+    cases = [_case(name, **where) for name in kernels]
+    try:
+        wiring.check_packages()
+    except MissingDependency as error:
+        yield from (_from_source(case, str(error).splitlines()[0]) for case in cases)
+        return
+    target = wiring.choose_target(resolve(_config(kernels[0], evaluator, gpu)))
+    with closing(wiring.host_for(target)) as host, closing(wiring.evaluator_for(target, host)) as parts:
+        judge = Judging(target, wiring.cheap_gates_for(target, host), parts)
+        yield from (_analyzed(case, judge, target, counters) for case in cases)
 
 
 def brief(config: OptimizationConfig) -> str:
@@ -166,7 +187,56 @@ def brief(config: OptimizationConfig) -> str:
             evaluation = wiring.evaluator_for(target, host).submit(job).result()
     findings = tuple(wiring.analyzer().analyze(candidate, problem, verdict.evidence, evaluation))
     attempt = Attempt(0, 0, "seed", candidate, evaluation, verdict.evidence, findings)
-    return brief_text(Brief(problem, attempt, (attempt,), 1, "structure", target.gpu, settings.candidates))
+    made = Brief(problem, attempt, (attempt,), 1, "structure", target.gpu, settings.candidates)
+    return brief_text(made, limit.share_reached(attempt, target.gpu))
+
+
+def _analyzed(case: Case, judge: Judging, target: wiring.Target, counters: bool) -> Analysis:
+    clock = time.monotonic()
+    candidate, problem = case.candidate, case.problem
+    evaluation: Evaluation | None
+    if target.evaluator == "local":
+        judged = judge.judge(Job(candidate, problem, deadline_s=DEADLINE_S), str(case.kernel.path))
+        evidence, evaluation = judged.job.evidence, judged.evaluation
+    else:
+        verdict = through(judge.gates, candidate, problem)
+        evidence, evaluation = verdict.evidence, verdict.failure
+    evidence = with_runs(evidence, evaluation)
+    if counters and evidence.runs:
+        evidence = replace(
+            evidence, runs=with_counters(evidence.runs, *read_counters(candidate, problem, target.devices[0]))
+        )
+    # What is wrong has no time worth expecting; a reference that fails says nothing against the kernel.
+    unrefuted = evaluation is None or isinstance(evaluation, (Measured, Unscorable))
+    return Analysis(
+        path=str(case.kernel.path),
+        line_offset=case.line_offset,
+        problem=problem.name,
+        gpu=target.gpu,
+        evidence=evidence,
+        evaluation=evaluation,
+        findings=tuple(wiring.analyzer().analyze(candidate, problem, evidence, evaluation)),
+        standings=standings(evidence, problem, load_gpu(target.gpu), estimating=unrefuted),
+        notes=case.notes,
+        not_known=not_known(evidence, evaluation, target.evaluator == "local", target.reason, counters),
+        seconds=time.monotonic() - clock,
+    )
+
+
+def _from_source(case: Case, why: str) -> Analysis:
+    """Where nothing can be compiled or run."""
+    findings = tuple(wiring.analyzer().analyze(case.candidate, case.problem, Evidence()))
+    unknown = (f"everything but what the source says: {why}",)
+    path, name = str(case.kernel.path), case.problem.name
+    return Analysis(path, case.line_offset, name, "", Evidence(), None, findings, (), case.notes, unknown)
+
+
+def _config(kernel: str, evaluator: str, gpu: str | None) -> OptimizationConfig:
+    config = OptimizationConfig()
+    config.kernel_file, config.model, config.evaluator = kernel, "none", evaluator
+    if gpu:
+        config.gpu = gpu
+    return config
 
 
 def _case(
@@ -293,13 +363,6 @@ class Judging:
                 return evaluation
             return executed.result().failure or evaluation
 
-    def floors(self, judged: Judged) -> dict[str, Limit]:
-        """The roofline's time by workload, where the target is a GPU and the facts tell."""
-        if self.target is None:
-            return {}
-        gpu = load_gpu(self.target.gpu)
-        return {facts.workload: floor_ms(facts, gpu) for facts in judged.job.evidence.facts}
-
 
 def target_for(config: OptimizationConfig, device: str | None) -> wiring.Target | None:
     """Where to judge; None for modules that run natively on the CPU."""
@@ -334,21 +397,22 @@ def commit() -> str:
     return done.stdout.strip() or __version__
 
 
-def _append_sample(path: Path, case: Case, evaluation: Evaluation) -> None:
+def _append_sample(path: Path, case: Case, judged: Judged) -> None:
     record = {
         "kernel": str(case.kernel.path.name),
         "candidate": case.candidate.id,
         "problem": case.problem.name,
         "problem_id": case.problem.id,
         "commit": commit(),
-        "evaluation": jsonform.to_plain(evaluation),
+        **_limit_fields(judged),
+        "evaluation": jsonform.to_plain(judged.evaluation),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 
 
-def _evaluation_record(case: Case, judged: Judged, floors: Mapping[str, Limit], seconds: float) -> dict[str, Any]:
+def _evaluation_record(case: Case, judged: Judged, seconds: float) -> dict[str, Any]:
     evaluation = judged.evaluation
     measurement = evaluation.measurement if isinstance(evaluation, Measured) else None
     record: dict[str, Any] = {
@@ -363,21 +427,26 @@ def _evaluation_record(case: Case, judged: Judged, floors: Mapping[str, Limit], 
         "error_ratio": evaluation.error_ratio if isinstance(evaluation, Verified) else None,
         "trust": None,
         "seeds": list(seeds_of(evaluation)),
-        "floor": {name: {"ms": limit.floor_ms, "bound_by": limit.bound_by} for name, limit in floors.items()},
+        **_limit_fields(judged),
         "seconds": round(seconds, 3),
         "text": words.outcome(evaluation),
     }
     if isinstance(evaluation, Verified):
         record |= {"cpu_ratio": evaluation.cpu_ratio, "checked_calls": evaluation.checked_calls}
+    rows = limit.reached(judged.job.evidence, evaluation, load_gpu(judged.gpu)) if judged.gpu else []
+    more = [words.limit(row.workload, row.candidate_ms, row.limit.floor_ms, row.rate, row.estimated) for row in rows]
     if measurement:
         record |= measured.fields(measurement)
-        for timing in measurement.timings:
-            if timing.workload in floors:
-                achieved = share_of_limit(floors[timing.workload], timing.candidate_ms)
-                record["floor"][timing.workload]["achieved"] = achieved
-        more = measured.details(measurement, {name: limit.floor_ms for name, limit in floors.items()})
-        record["text"] = "\n  ".join([record["text"], *more])
+        more = [*measured.details(measurement), *more]
+    record["text"] = "\n  ".join([record["text"], *more])
     return record
+
+
+def _limit_fields(judged: Judged) -> dict[str, Any]:
+    """Natively on a CPU there is no GPU whose limit it could be."""
+    if not judged.gpu:
+        return {"limit_percent": None, "limit_is_estimate": False, "floor": {}}
+    return limit.fields(judged.job.evidence, judged.evaluation, load_gpu(judged.gpu))
 
 
 def seeds_of(evaluation: Evaluation) -> tuple[int, ...]:

@@ -13,18 +13,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from tilewright import jsonform
 from tilewright.analysis.analyzer import PerformanceAnalyzer
+from tilewright.analysis.limit import fields_of, share_reached
 from tilewright.analysis.model import estimate
 from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
-from tilewright.errors import ConfigError, MissingDependency, UsageError
+from tilewright.errors import ConfigError, MissingDependency, UsageError, WorkerError
 from tilewright.evaluators.local import Device, LocalEvaluator, devices
 from tilewright.evaluators.offline import OfflineEvaluator
 from tilewright.gates.compile import CompileGate
 from tilewright.gates.semantic import SemanticGate
 from tilewright.gates.static import StaticGate
-from tilewright.hardware import Gpu, add_gpu, all_gpus, gpu_for_device_name, gpu_from_device, load_gpu
+from tilewright.hardware import (
+    Ceilings,
+    Gpu,
+    add_gpu,
+    gpu_for_device_name,
+    gpu_from_device,
+    load_gpu,
+    with_ceilings,
+)
 from tilewright.kernelfile import KernelFile, load_kernel
 from tilewright.problems import problem_for, read_task, task_workloads
 from tilewright.proposers.rewrites import RewriteProposer
@@ -39,6 +49,8 @@ from tilewright.source.equality import equal_work
 from tilewright.source.migrate import migrate
 from tilewright.store import Store
 
+_ASKING_S = 60.0
+"""How long a host may take to say what its GPU is and what it reaches, once it is started."""
 SEMANTIC_BUDGET_S = 20.0
 """How long the interpreter may work on one candidate; the seed of a run gets three times that."""
 
@@ -214,20 +226,38 @@ def host_for(target: Target, number: int = 0) -> WorkerHost:
 
 
 def gpu_of(target: Target, host: WorkerHost) -> Gpu:
-    """The target's GPU: from the table, or, for one that isn't there, from the device itself."""
-    if target.evaluator == "local" and not _listed(target.gpu):
-        answer = host.call("describe", {}, 60.0).result()
-        add_gpu(gpu_from_device(target.gpu, answer["properties"]))
-    return load_gpu(target.gpu)
+    """The target's GPU, from the table or else from the device itself; where it is here, with what it reaches."""
+    if target.evaluator != "local":
+        return load_gpu(target.gpu)
+    try:
+        gpu = load_gpu(target.gpu)
+    except ConfigError:  # not in the table
+        gpu = gpu_from_device(target.gpu, host.call("describe", {}, _ASKING_S).result()["properties"])
+    if not (gpu.probed or gpu.not_probed):
+        gpu = _probed(gpu, host)
+        add_gpu(gpu)
+    return gpu
 
 
-def _listed(name: str) -> bool:
-    return any(gpu.name == name for gpu in all_gpus())
+def _probed(gpu: Gpu, host: WorkerHost) -> Gpu:
+    """Without ceilings of its own a GPU has the table's, and says why."""
+    try:
+        answer = host.call("probe", {}, _ASKING_S).result()
+    except WorkerError as error:  # nothing but the distance to the limit depends on it
+        return replace(gpu, not_probed=f"the probe failed: {str(error).strip().rpartition(chr(10))[2][:200]}")
+    if answer["ceilings"] is None:
+        return replace(gpu, not_probed=answer["why_not"])
+    return with_ceilings(gpu, jsonform.from_plain(Ceilings, answer["ceilings"]))
+
+
+def cheap_gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
+    """Static rules and the compiler: where facts come from."""
+    return [StaticGate(), CompileGate(host, gpu_of(target, host))]
 
 
 def gates_for(target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGET_S) -> Sequence[Gate]:
-    """Static rules and the compiler; execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
-    cheap: list[Gate] = [StaticGate(), CompileGate(host, gpu_of(target, host))]
+    """The cheap ones, and execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
+    cheap = cheap_gates_for(target, host)
     if target.evaluator == "local":
         return cheap
     return [*cheap, SemanticGate(host, budget_s)]
@@ -239,11 +269,12 @@ def last_gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
     return [SemanticGate(host, SEMANTIC_BUDGET_S)] if target.evaluator == "local" else []
 
 
-def evaluator_for(target: Target, host: WorkerHost) -> Evaluator:
+def evaluator_for(target: Target, host: WorkerHost, results: Path = Path("results")) -> Evaluator:
+    """`results` may hold a calibration of the time model."""
     if target.evaluator == "local":
         return LocalEvaluator(host, *(host_for(target, number) for number in range(1, len(target.devices))))
     gpu = gpu_of(target, host)
-    return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu))
+    return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu, results))
 
 
 def analyzer() -> PerformanceAnalyzer:
@@ -263,8 +294,9 @@ def _work(
     store: Store,
     watcher: Watcher | None,
 ) -> Outcome:
-    watchers = _Watchers([HistoryFile(settings.results / "multiturn_logs"), *([watcher] if watcher else [])])
-    with workers(target) as host, closing(evaluator_for(target, host)) as evaluator:
+    history = HistoryFile(settings.results / "multiturn_logs", fields_of)
+    watchers = _Watchers([history, *([watcher] if watcher else [])])
+    with workers(target) as host, closing(evaluator_for(target, host, settings.results)) as evaluator:
         gpu = gpu_of(target, host)
         parts = Parts(
             gates=gates_for(target, host),
@@ -299,6 +331,8 @@ def _stop_rules(settings: Settings) -> StopRules:
         max_turns=settings.max_iterations,
         max_evaluations=settings.max_evaluations,
         max_wall_s=settings.max_wall_s,
+        near_optimal=settings.near_optimal,
+        share_reached=share_reached,
     )
 
 

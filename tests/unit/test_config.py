@@ -1,9 +1,13 @@
 """The configuration for people: defaults, misspellings, what is refused."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from tilewright.config import OptimizationConfig, from_pairs, resolve, to_pairs
 from tilewright.errors import ConfigError, MissingDependency
+from tilewright.hardware import Gpu
 
 
 def config(**values: object) -> OptimizationConfig:
@@ -36,13 +40,29 @@ def test_the_analysis_prompt_is_noted_as_unused_without_a_model() -> None:
 
 
 def test_an_unsupported_gpu_says_what_works() -> None:
-    with pytest.raises(ConfigError, match=r"MI300X: not supported; known: H100.*Checking"):
+    with pytest.raises(ConfigError, match=r"MI300X' is unsupported.*checking and estimating work.*Known: H100"):
         resolve(config(gpu="MI300X"), {})
+
+
+def test_gpus_of_ones_own_are_read_from_the_file_that_the_environment_names(tmp_path: Path) -> None:
+    words = "[MyGPU]\nvendor = 'NVIDIA'\narch = 'sm_90a'\n"
+    numbers = (f.name for f in dataclasses.fields(Gpu) if f.type in ("int", "float"))
+    (tmp_path / "own.toml").write_text(words + "".join(f"{name} = 1\n" for name in numbers))
+    assert resolve(config(gpu="mygpu"), {"TILEWRIGHT_GPUS": str(tmp_path / "own.toml")}).gpu == "MyGPU"
+    with pytest.raises(ConfigError, match="can't be read"):
+        resolve(config(), {"TILEWRIGHT_GPUS": str(tmp_path / "missing.toml")})
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("threshold", 0), ("max_iterations", 0), ("min_improvement", 1.5), ("temperature", 3.0), ("patience", 0.5)],
+    [
+        ("near_optimal", 1.5),
+        ("threshold", 0),
+        ("max_iterations", 0),
+        ("min_improvement", 1.5),
+        ("temperature", 3.0),
+        ("patience", 0.5),
+    ],
 )
 def test_values_out_of_range_are_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=name):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -25,8 +27,16 @@ CRITICAL = [
     "Serial chains",
 ]
 SLOW = ["Thread blocks", "Coalescing", "Register tiling", "Rebalancing"]
-NEAR = ["Pipelining", "Architecture", "Block and thread counts", "Instructions"]
-FAST = ["Advanced techniques", "Memory hierarchy", "Architecture", "Boundaries"]
+NEAR = ["Pipelining", "Architecture, Hopper", "Block and thread counts", "Instructions"]
+FAST = [
+    "Advanced techniques",
+    "Memory hierarchy",
+    "Architecture, Hopper and Blackwell",
+    "Packed arithmetic",
+    "Boundaries",
+]
+GOLDEN = Path(__file__).with_name("guidelines_golden.md")
+BOUNDARIES = (0.0, 0.4999, 0.5, 0.7999, 0.8, 1.1999, 1.2, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +53,21 @@ FAST = ["Advanced techniques", "Memory hierarchy", "Architecture", "Boundaries"]
     ],
 )
 def test_a_speedup_gets_the_lines_of_its_tier(speedup: float, expected: list[str]) -> None:
-    assert topics(speedup) == expected
+    assert topics(speedup, gpu="H100") == expected
+
+
+def test_the_text_at_each_boundary_is_the_golden_one() -> None:
+    """After a change of the words: write `rendered()` there, and read the difference."""
+    assert rendered() == GOLDEN.read_text(encoding="utf-8")
+
+
+def rendered() -> str:
+    parts = []
+    for precision in ("fp16", "fp32"):
+        for speedup in BOUNDARIES:
+            lines = create_optimization_guidelines(speedup, 1, precision=precision, gpu="H100")  # type: ignore[arg-type]
+            parts.append(f"## {speedup}x at {precision}\n" + "".join(f"- {line}\n" for line in lines))
+    return "\n".join(parts)
 
 
 def test_the_first_line_says_where_the_kernel_stands() -> None:
@@ -56,7 +80,35 @@ def test_the_first_line_says_where_the_kernel_stands() -> None:
 
 def test_fp32_gets_no_advice_to_lower_the_precision() -> None:
     assert not {"Mixed precision", "Tensor cores"} & set(topics(0.3, precision="fp32"))
-    assert not any("16" in line for line in create_optimization_guidelines(0.3, 0, precision="fp32")[1:])
+    for speedup in BOUNDARIES:
+        lines = create_optimization_guidelines(speedup, 9, precision="fp32")[1:]
+        assert not [line for line in lines if re.search("16-bit|fp16|half", line)]
+    assert {"Mixed precision", "Tensor cores"} <= set(topics(0.3, precision="bf16"))
+
+
+def test_each_gpu_gets_the_lines_of_its_architecture() -> None:
+    def architectures(gpu: str) -> list[str]:
+        return [topic for topic in topics(1.0, gpu=gpu) if topic.startswith("Architecture")]
+
+    assert architectures("L4") == architectures("A100") == ["Architecture, Ampere and Ada"]
+    assert architectures("B200") == ["Architecture, Blackwell"] and architectures("T4") == ["Architecture, Turing"]
+    assert len(architectures("a GPU of 2040")) == 4
+
+
+def test_a_kernel_at_its_limit_is_to_be_left_alone() -> None:
+    at_limit = create_optimization_guidelines(1.4, 5, share_of_limit=0.95)
+    assert len(at_limit) == 2 and at_limit[1].startswith("Near optimal")
+    assert len(create_optimization_guidelines(1.4, 5, share_of_limit=0.949)) > 2
+
+
+def test_far_from_the_limit_structure_comes_first_whatever_the_speedup() -> None:
+    far = create_optimization_guidelines(3.0, 0, share_of_limit=0.24)
+    assert far[1].startswith("The reference is slow here, too")
+    for line in (
+        create_optimization_guidelines(3.0, 0, share_of_limit=0.25)[1],
+        create_optimization_guidelines(0.3, 0, share_of_limit=0.1)[1],
+    ):
+        assert not line.startswith("The reference is slow")
 
 
 def test_lines_that_answer_a_finding_come_first_and_the_finding_is_named() -> None:

@@ -1,12 +1,17 @@
+from pathlib import Path
+
 import pytest
 
 from tilewright.errors import ConfigError
 from tilewright.hardware import (
+    Ceilings,
     add_gpu,
+    add_gpus,
     all_gpus,
     gpu_for_device_name,
     gpu_from_device,
     load_gpu,
+    with_ceilings,
 )
 
 
@@ -93,3 +98,58 @@ def test_an_added_device_is_found_by_its_name() -> None:
 def test_a_device_too_old_for_tilelang_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"compute capability 6.1"):
         gpu_from_device("NVIDIA Old", {**H100_PROPERTIES, "major": 6, "minor": 1})
+
+
+ROW = """
+[{name}]
+vendor = "{vendor}"
+arch = "sm_90a"
+aliases = ["{name}-alias"]
+device_names = ["NVIDIA {name}"]
+sms = 114
+shared_bytes_per_block = 232448
+shared_bytes_per_sm = 233472
+registers_per_sm = 65536
+max_threads_per_sm = 2048
+max_blocks_per_sm = 32
+l2_bytes = 52428800
+memory_bytes_per_s = 2.0e12
+tensor_flops = 756e12
+fp32_flops = 51e12
+"""
+
+
+def test_a_row_of_ones_own_is_found_by_name_alias_and_device(tmp_path: Path) -> None:
+    (tmp_path / "gpus.toml").write_text(ROW.format(name="OwnRow", vendor="NVIDIA"))
+    add_gpus(tmp_path / "gpus.toml")
+    found = gpu_for_device_name("NVIDIA OwnRow")
+    assert load_gpu("ownrow") == load_gpu("ownrow-alias") == found and found is not None and found.sms == 114
+
+
+def test_a_row_of_another_vendor_says_what_works_instead(tmp_path: Path) -> None:
+    (tmp_path / "gpus.toml").write_text(ROW.format(name="OtherRow", vendor="AMD"))
+    add_gpus(tmp_path / "gpus.toml")
+    with pytest.raises(ConfigError, match=r"unsupported.*--gpu H100"):
+        load_gpu("OtherRow")
+
+
+@pytest.mark.parametrize("text", ["[X]\nvendor = 1", "[X", "X = 3", "[X]\nspeed = 3"])
+def test_a_file_of_rows_that_says_something_else_is_explained(tmp_path: Path, text: str) -> None:
+    (tmp_path / "gpus.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"gpus.toml: .*A row holds: vendor, arch, sms"):
+        add_gpus(tmp_path / "gpus.toml")
+    with pytest.raises(ConfigError, match="can't be read"):
+        add_gpus(tmp_path / "none.toml")
+
+
+def test_probed_rates_replace_the_tables() -> None:
+    listed = load_gpu("A100")
+    probed = with_ceilings(listed, Ceilings(1.7e12, 250e12, 19e12, 2.4e-6, bf16_flops=260e12, tf32_flops=120e12))
+    assert probed.probed and probed.measured_copy_bytes_per_s == 1.7e12 and probed.measured_launch_s == 2.4e-6
+    assert probed.measured_matmul_flops_per_s("fp16") == probed.measured_matmul_flops_per_s("bf16") == 260e12
+    assert probed.measured_matmul_flops_per_s("fp32") == 120e12
+    assert listed.measured_matmul_flops_per_s("fp16") is None and not listed.probed
+
+
+def test_bf16_products_before_ampere_run_on_the_ordinary_pipelines() -> None:
+    assert load_gpu("T4").matmul_flops_per_s("bf16") == 8.1e12

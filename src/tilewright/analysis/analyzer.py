@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tilewright.analysis.roofline import floor_ms
+from tilewright.analysis.limit import limit as floor_ms
 from tilewright.analysis.rules import installed_rules
+from tilewright.analysis.runfacts import with_runs
 from tilewright.analysis.saving import gpu_of, severity
 from tilewright.protocols import Rule
 from tilewright.records import Candidate, Evaluation, Evidence, Finding, Measured, Problem
@@ -30,9 +31,11 @@ class PerformanceAnalyzer:
     ) -> list[Finding]:
         """The findings of all rules by what fixing them could save, most first.
 
-        With a measurement no finding promises more than the distance to the problem's floor. Without facts (the
-        candidate does not compile, there is no compiler) the rules that can read the source alone still answer.
+        With a measurement rules find what the run showed in `evidence.runs`, and no finding promises more than the
+        distance to the problem's floor. Without facts (the candidate does not compile, there is no compiler) the
+        rules that can read the source alone still answer.
         """
+        evidence = with_runs(evidence, evaluation)
         found = [finding for rule in self.rules for finding in rule.find(candidate, problem, evidence)]
         found.sort(key=lambda finding: -finding.saves)
         headroom = _headroom(evidence, evaluation)

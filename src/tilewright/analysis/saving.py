@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tilewright.analysis.coefficients import coefficients
+from tilewright.analysis.limit import precision_of
 from tilewright.analysis.model import Expected, expected_time
-from tilewright.analysis.roofline import precision_of
 from tilewright.errors import ConfigError
 from tilewright.hardware import Gpu, load_gpu
 from tilewright.records import Category, Evidence, Facts, Finding, KernelFacts, Severity
@@ -45,6 +46,14 @@ def share_of_kernel(facts: Facts, kernel: KernelFacts) -> float:
         return 1.0 / max(1, len(facts.kernels))
     own = sum(t.total_ms * k.launches for k, t in zip(facts.kernels, times.kernels) if k == kernel)
     return own / times.total_ms
+
+
+def share_of_another_kernel(facts: Facts) -> float:
+    """The share of the expected time that one more kernel would take at least: its launch, its blocks' start, and one
+    way to device memory and back for what it reads and for what it writes. 0 where the GPU is not known."""
+    times, c = expected(facts), coefficients()
+    least_ms = c.launch_us * 1e-3 + (c.block_ns + 2 * c.dram_latency_ns) * 1e-6
+    return least_ms / times.total_ms if times else 0.0
 
 
 def saved_by_kernel(facts: Facts, kernel: KernelFacts, **changes: Any) -> float:

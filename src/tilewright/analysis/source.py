@@ -11,9 +11,14 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tilewright.analysis.constants import default_integers, integer, text, texts, with_constants
+
 _SERIAL = ("serial", "range", "grid", "unroll", "Serial", "Unroll")
+_REDUCTIONS = ("reduce", "reduce_sum", "reduce_max", "reduce_min", "reduce_abssum", "reduce_absmax", "cumsum", "gemm")
 _ATOMICS = ("atomic_add", "atomic_max", "atomic_min", "atomic_addx2", "atomic_addx4")
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+BANKS = 32
+"""Shared memory has 32 banks of 4 bytes (CUDA C++ Programming Guide, shared memory)."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,16 @@ class Loop:
     has_gemm: bool = False
     in_one_thread: bool = False
     """Inside an `if` that lets a single thread through."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Neighbouring threads index neighbouring rows of a shared buffer whose rows are a multiple of all banks long.
+    `times` is how often the loops around it run, where that is constant."""
+
+    line: int
+    buffer: str
+    times: int | None
 
 
 @dataclass(frozen=True)
@@ -45,10 +60,17 @@ class KernelSource:
     """Atomics on single elements."""
     matmul_tile: tuple[int, ...]
     """Shape of the accumulator of its first gemm, where it is constant; else empty."""
+    operand_dtypes: tuple[str, ...]
+    """Of the tiles that its first gemm multiplies; "" where it can't be told."""
     copies_tiles: bool
     """Uses `T.copy`, `T.Parallel` or `T.vectorized`, which TileLang vectorises."""
     access_lines: tuple[int, ...]
     """Where single elements of global tensors are read or written, innermost loop first."""
+    reduces: bool
+    """Combines several elements' values: a reduction, a product, an atomic, or a sum that a loop carries on."""
+    reductions_in_loops: tuple[int, ...]
+    """Block-wide reductions in serial loops that hold no gemm."""
+    conflicts: tuple[Conflict, ...]
 
 
 @dataclass(frozen=True)
@@ -81,8 +103,8 @@ def read_source(source: str, entry_point: str = "ModelNew") -> CandidateSource |
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    constants = _constants(tree.body, {})
-    kernels = tuple(_kernels(tree, constants))
+    known = with_constants(tree.body, {})
+    kernels = tuple(_kernels(tree, known, texts(tree)))
     forward = _forward(tree, entry_point)
     return CandidateSource(tree, kernels, forward, frozenset(_factories(tree)), tuple(_fp64_lines(tree)))
 
@@ -149,17 +171,17 @@ def _decorator_name(node: ast.expr) -> str:
     return dotted(target).rsplit(".", 1)[-1]
 
 
-def _kernels(tree: ast.AST, constants: dict[str, int]) -> Iterator[KernelSource]:
+def _kernels(tree: ast.AST, constants: dict[str, int], dtypes: dict[str, str]) -> Iterator[KernelSource]:
     for child in ast.iter_child_nodes(tree):
         if not isinstance(child, _Function):
-            yield from _kernels(child, constants)
+            yield from _kernels(child, constants, dtypes)
             continue
-        known = _constants(child.body, {**constants, **_defaults(child)})
+        known = with_constants(child.body, {**constants, **default_integers(child)})
         launch = _launch(child)
         if launch is None:
-            yield from _kernels(child, known)
+            yield from _kernels(child, known, dtypes)
         else:
-            yield _kernel(child, launch, known)
+            yield _kernel(child, launch, known, dtypes)
 
 
 def _launch(function: ast.AST) -> ast.Call | None:
@@ -178,9 +200,9 @@ def _launch(function: ast.AST) -> ast.Call | None:
 
 
 def _kernel(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, launch: ast.Call, known: dict[str, int]
+    function: ast.FunctionDef | ast.AsyncFunctionDef, launch: ast.Call, known: dict[str, int], dtypes: dict[str, str]
 ) -> KernelSource:
-    threads = next((_value(k.value, known) for k in launch.keywords if k.arg == "threads"), 128)
+    threads = next((integer(k.value, known) for k in launch.keywords if k.arg == "threads"), 128)
     tensors = {a.arg for a in function.args.args}
     all_calls = list(calls(function))
     names = {called_name(call) for call in all_calls}
@@ -197,9 +219,98 @@ def _kernel(
         gemm_lines=tuple(call.lineno for call in gemms),
         atomic_lines=tuple(call.lineno for call in all_calls if _is_scalar_atomic(call)),
         matmul_tile=_accumulator_shape(function, gemms, known),
+        operand_dtypes=tuple(_operand_dtypes(function, gemms[0], dtypes)) if gemms else (),
         copies_tiles=bool(names & {"copy", "Parallel", "vectorized", "async_copy", "tma_copy"}),
         access_lines=tuple(line for _, line in sorted(accesses, key=lambda access: -access[0])),
+        reduces=_reduces(function),
+        reductions_in_loops=tuple(sorted(_reductions_in_loops(function))),
+        conflicts=tuple(_conflicts(function, known)),
     )
+
+
+def _reduces(function: ast.AST) -> bool:
+    combining = {*_REDUCTIONS, *_ATOMICS}
+    if any(called_name(call) in combining for call in calls(function)):
+        return True
+    serial = (node for node in ast.walk(function) if isinstance(node, ast.For) and _loop_name(node) != "Parallel")
+    return any(map(_carries_on, serial))
+
+
+def _carries_on(loop: ast.For) -> bool:
+    """`total[0] += x`, or the same written out, in an element that the loop's own variable doesn't choose."""
+    variables = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+    for node in ast.walk(loop):
+        if isinstance(node, ast.AugAssign):
+            target: ast.expr = node.target
+            rereads = True
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            rereads = ast.unparse(target) in ast.unparse(node.value)
+        else:
+            continue
+        chosen = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)} & variables
+        if rereads and isinstance(target, ast.Subscript) and not chosen:
+            return True
+    return False
+
+
+def _reductions_in_loops(function: ast.AST) -> Iterator[int]:
+    for loop in ast.walk(function):
+        if not isinstance(loop, ast.For) or _loop_name(loop) not in (*_SERIAL, "Pipelined"):
+            continue
+        inside = list(calls(loop))
+        if not any("gemm" in called_name(call) for call in inside):
+            yield from {call.lineno for call in inside if called_name(call).startswith("reduce")}
+
+
+def _loop_name(loop: ast.For) -> str:
+    return called_name(loop.iter) if isinstance(loop.iter, ast.Call) else ""
+
+
+def _conflicts(function: ast.AST, known: dict[str, int]) -> Iterator[Conflict]:
+    threads = _assigned_from(function, ("get_thread_binding", "get_thread_bindings"))
+    rows = {name: shape for name, shape in _shared_buffers(function, known).items() if len(shape) > 1}
+    yield from _conflicts_below(function, rows, set(threads), 1, known)
+
+
+def _conflicts_below(
+    node: ast.AST,
+    rows: dict[str, tuple[int | None, ...]],
+    threads: set[str],
+    times: int | None,
+    known: dict[str, int],
+) -> Iterator[Conflict]:
+    for child in ast.iter_child_nodes(node):
+        repeated = times
+        if isinstance(child, ast.For) and isinstance(child.iter, ast.Call) and _loop_name(child) != "Parallel":
+            counts = [integer(argument, known) for argument in child.iter.args]
+            repeated = times * counts[0] if times is not None and len(counts) == 1 and counts[0] is not None else None
+        if isinstance(child, ast.Subscript) and isinstance(child.value, ast.Name) and child.value.id in rows:
+            index = child.slice.elts if isinstance(child.slice, ast.Tuple) else [child.slice]
+            along = [{n.id for n in ast.walk(part) if isinstance(n, ast.Name)} & threads for part in index]
+            length = rows[child.value.id][-1]
+            if len(index) > 1 and any(along[:-1]) and not along[-1] and length is not None and length % BANKS == 0:
+                yield Conflict(child.lineno, child.value.id, repeated)
+        yield from _conflicts_below(child, rows, threads, repeated, known)
+
+
+def _shared_buffers(function: ast.AST, known: dict[str, int]) -> dict[str, tuple[int | None, ...]]:
+    """Shapes of the buffers of `T.alloc_shared`; None for an edge that is not constant."""
+    found: dict[str, tuple[int | None, ...]] = {}
+    for name, call in _assigned_from(function, ("alloc_shared",)).items():
+        if call.args and isinstance(call.args[0], (ast.Tuple, ast.List)):
+            found[name] = tuple(integer(edge, known) for edge in call.args[0].elts)
+    return found
+
+
+def _assigned_from(function: ast.AST, names: tuple[str, ...]) -> dict[str, ast.Call]:
+    """What is assigned from a call of one of these names, be it as one of several targets."""
+    found: dict[str, ast.Call] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and called_name(node.value) in names:
+            for target in node.targets:
+                found.update({n.id: node.value for n in ast.walk(target) if isinstance(n, ast.Name)})
+    return found
 
 
 def _loops(node: ast.AST, known: dict[str, int], in_one_thread: bool) -> Iterator[Loop]:
@@ -209,7 +320,7 @@ def _loops(node: ast.AST, known: dict[str, int], in_one_thread: bool) -> Iterato
             name = called_name(child.iter)
             has_gemm = any("gemm" in called_name(call) for call in calls(child))
             if name == "Pipelined":
-                stages = next((_value(k.value, known) for k in child.iter.keywords if k.arg == "num_stages"), 0)
+                stages = next((integer(k.value, known) for k in child.iter.keywords if k.arg == "num_stages"), 0)
                 yield Loop("pipelined", child.lineno, stages, has_gemm, alone)
             elif name in _SERIAL:
                 yield Loop("serial", child.lineno, None, has_gemm, alone)
@@ -259,9 +370,17 @@ def _accumulator_shape(function: ast.AST, gemms: list[ast.Call], known: dict[str
         named = any(isinstance(t, ast.Name) and t.id == accumulator for t in node.targets)
         shape = node.value.args[0]
         if named and isinstance(shape, (ast.Tuple, ast.List)):
-            values = [_value(edge, known) for edge in shape.elts]
+            values = [integer(edge, known) for edge in shape.elts]
             return tuple(v for v in values if v is not None) if None not in values else ()
     return ()
+
+
+def _operand_dtypes(function: ast.AST, gemm: ast.Call, dtypes: dict[str, str]) -> Iterator[str]:
+    buffers = _assigned_from(function, ("alloc_shared", "alloc_fragment"))
+    for operand in gemm.args[:2]:
+        made = buffers.get(operand.id) if isinstance(operand, ast.Name) else None
+        given = [*made.args[1:2], *(k.value for k in made.keywords if k.arg == "dtype")] if made else []
+        yield text(given[0], dtypes) if given else ""
 
 
 def _fp64_lines(tree: ast.Module) -> Iterator[int]:
@@ -274,44 +393,3 @@ def _names_fp64(node: ast.AST) -> bool:
     if isinstance(node, ast.Constant):
         return node.value == "float64"
     return isinstance(node, ast.Attribute) and node.attr == "float64"
-
-
-def _constants(body: list[ast.stmt], outer: dict[str, int]) -> dict[str, int]:
-    """What is known inside a body: the outer names, and those that it sets to integers."""
-    known = dict(outer)
-    for node in body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            value = _value(node.value, known)
-            if value is not None:
-                known[node.targets[0].id] = value
-    return known
-
-
-def _defaults(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, int]:
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    pairs = list(zip(reversed(positional), reversed(arguments.defaults)))
-    pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults) if d is not None]
-    values = {argument.arg: _value(default, {}) for argument, default in pairs}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _value(node: ast.expr, known: dict[str, int]) -> int | None:
-    """The integer that an expression of constants and known names has."""
-    if isinstance(node, ast.Constant):
-        return node.value if type(node.value) is int else None
-    if isinstance(node, ast.Name):
-        return known.get(node.id)
-    if isinstance(node, ast.BinOp):
-        left, right = _value(node.left, known), _value(node.right, known)
-        if left is None or right is None:
-            return None
-        if isinstance(node.op, ast.Mult):
-            return left * right
-        if isinstance(node.op, ast.Add):
-            return left + right
-        if isinstance(node.op, ast.Sub):
-            return left - right
-        if isinstance(node.op, ast.FloorDiv) and right:
-            return left // right
-    return None

@@ -21,10 +21,12 @@ VERBS = {
     "tune": "Search a kernel's knobs alone.",
     "evaluate": "Verify and time kernels as they are.",
     "recheck": "Repeat a stored verdict with the same draws.",
+    "analyze": "Say what holds kernels back, and how far from the limit they are.",
     "check": "Look for mistakes in kernels without a GPU.",
     "list": "Show kernels and their measured speedups.",
     "brief": "Show what is known about a kernel: why it is slow and what may be changed.",
     "migrate": "Bring kernels up to the installed TileLang.",
+    "calibrate": "Fit the time model to what was measured on a GPU here.",
     "doctor": "Say what this machine can do and what is missing.",
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tilewright.cli.showing import line
-from tilewright.config import GPUS
+from tilewright.config import GPU_HELP
 
 
 @click.command("check")
@@ -18,7 +18,7 @@ from tilewright.config import GPUS
 @click.option("--problems", type=click.Path(path_type=Path), help="Folder with references.")
 @click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
 @click.option("--precision", type=click.Choice(["fp16", "bf16", "fp32"]), default="fp16", show_default=True)
-@click.option("--gpu", type=click.Choice(GPUS, case_sensitive=False), default="H100", show_default=True)
+@click.option("--gpu", default="H100", show_default=True, help=GPU_HELP)
 @click.option("--budget", default=60.0, show_default=True, help="Seconds of execution on the CPU per kernel.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a kernel, one a line.")
 @click.option("--fail-on", type=click.Choice(["rejected"]), help="Exit with 3 when a kernel is rejected.")

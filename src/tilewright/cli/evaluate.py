@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tilewright.cli.showing import line
-from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, EVALUATORS, GPUS, RESULTS_HELP
+from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, EVALUATORS, GPU_HELP, RESULTS_HELP
 
 
 @click.command("evaluate")
@@ -20,7 +20,7 @@ from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, 
 @click.option("--precision", type=click.Choice(["fp16", "bf16", "fp32"]), default="fp16", show_default=True)
 @click.option("--workload", multiple=True, help="Named size of the reference; may be repeated.")
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), help="Where to run; a CUDA GPU where there is one.")
-@click.option("--gpu", type=click.Choice(GPUS, case_sensitive=False), help="GPU to estimate for where there is none.")
+@click.option("--gpu", help=f"Where there is none to measure on: {GPU_HELP}")
 @click.option("--evaluator", type=click.Choice(EVALUATORS), default="auto", show_default=True)
 @click.option("--policy", type=click.Choice(["report", "own-kernels"]), default="report", show_default=True)
 @click.option("--effort", type=click.Choice(["quick", "full", "confirm"]), default="full", show_default=True)

@@ -20,9 +20,10 @@ def watcher_for(*, quiet: bool, verbose: bool) -> Watcher | None:
         return None
     from rich.console import Console
 
+    from tilewright.analysis.limit import share_reached
     from tilewright.report.terminal import TerminalWatcher
 
-    return TerminalWatcher(Console(stderr=True), verbose)
+    return TerminalWatcher(Console(stderr=True), verbose, share_reached)
 
 
 def line(text: str) -> None:
@@ -50,6 +51,7 @@ def listing_of_slow(threshold: float) -> int:
 
 def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show: bool) -> dict[str, Any]:
     """The run's final record (DESIGN: `tune --json` and `optimize --json`), shown in words where wanted."""
+    from tilewright.analysis.limit import share_reached
     from tilewright.report.terminal import result_line
     from tilewright.scores import best, over_seed, score
 
@@ -58,6 +60,7 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
     value = score(holder.evaluation) if holder else None
     measured = value is not None and value.kind == "measured"
     paired = over_seed(holder) if holder else None
+    share = share_reached(holder, run.gpu) if holder else None
     record: dict[str, Any] = {
         "run": run.id,
         "kernel": run.kernel_path,
@@ -69,6 +72,7 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
             "baseline": run.baselines[0].name if measured else None,
             "over_seed": {"ratio": paired.ratio, "interval": [paired.low, paired.high]} if paired else None,
             "estimated_ms": 1 / value.value if value and not measured else None,
+            "limit_percent": None if share is None else 100 * share,
         }
         if holder
         else None,
@@ -80,7 +84,7 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
         "usd": sum(attempt.cost.usd for attempt in run.attempts),
     }
     if show:
-        line(result_line(run, str(saved) if saved else None))
+        line(result_line(run, str(saved) if saved else None, share))
         message = _message(run, min_improvement)
         if message and not quiet:
             click.echo(message, err=True)
@@ -101,6 +105,8 @@ def _message(run: Run, min_improvement: float) -> str:
         )
     if run.stop_reason == "seed_failed":
         return f"Optimization failed correctness check: the kernel as it is can't be judged: {outcome(first)}"
+    if run.stop_reason == "near_optimal":
+        return f"Stopped {run.stop_detail}. To go on all the same: --near-optimal 0"
     result = gain(run)
     if result is None or run.stop_reason in ("target", "interrupted"):
         return ""

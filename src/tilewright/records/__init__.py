@@ -4,16 +4,22 @@ Standard library only. Every record turns into JSON and back with ``tilewright.j
 Sequences are tuples, so records are hashable and can't be changed after they were stored.
 """
 
+from tilewright.records.analyses import Analysis, Spent, Standing
 from tilewright.records.facts import (
     Category,
     Evidence,
     Execution,
     Facts,
     Finding,
+    Instructions,
     KernelFacts,
+    KernelRun,
     Reason,
+    RunFacts,
     Severity,
+    TensorAccess,
     TensorFacts,
+    Way,
 )
 from tilewright.records.outcomes import (
     EVALUATIONS,
@@ -63,6 +69,7 @@ from tilewright.records.tasks import (
 
 __all__ = [
     "EVALUATIONS",
+    "Analysis",
     "Attempt",
     "Baseline",
     "Brief",
@@ -84,9 +91,11 @@ __all__ = [
     "Finding",
     "Form",
     "InputSpec",
+    "Instructions",
     "Job",
     "Judged",
     "KernelFacts",
+    "KernelRun",
     "KernelShare",
     "Knob",
     "KnobValue",
@@ -99,12 +108,17 @@ __all__ = [
     "Reason",
     "Rejected",
     "Run",
+    "RunFacts",
     "Severity",
+    "Spent",
+    "Standing",
     "SupportFile",
+    "TensorAccess",
     "TensorFacts",
     "TimedOut",
     "Unscorable",
     "Verified",
+    "Way",
     "Workload",
     "WorkloadEstimate",
     "WorkloadTiming",

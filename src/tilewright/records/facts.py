@@ -19,6 +19,73 @@ class Reason:
     action: str = ""
 
 
+Widths = tuple[tuple[int, int], ...]
+"""How many instructions move how many bits in each thread: ((16, 4), (128, 2)) is four of 16 bits and two of 128."""
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """Machine instructions of a kernel by kind: how often each stands in the code, not how often it is run."""
+
+    total: int
+    wgmma: int = 0
+    """Tensor core instructions of a warpgroup (Hopper's wgmma, Blackwell's tcgen05)."""
+    mma: int = 0
+    """Tensor core instructions of one warp."""
+    fp32: int = 0
+    """Multiply-adds, additions and products of fp32 outside tensor cores; likewise `fp16` (two at once), `fp64`."""
+    fp16: int = 0
+    fp64: int = 0
+    special: int = 0
+    """Reciprocal, square root, exp2, log2, sine, tanh: a quarter of the rate of an addition, or less."""
+    integer: int = 0
+    """Mostly indices and addresses."""
+    conversions: int = 0
+    divisions: int = 0
+    """Of fp32, rounded exactly: about ten instructions each."""
+    shuffles: int = 0
+    global_loads: Widths = ()
+    """Into registers; these and `global_stores` include what goes through a generic pointer."""
+    global_stores: Widths = ()
+    shared_loads: Widths = ()
+    shared_stores: Widths = ()
+    matrix_loads: int = 0
+    """ldmatrix: whole 8 x 8 tiles from shared memory; `matrix_stores`: stmatrix."""
+    matrix_stores: int = 0
+    async_copies: Widths = ()
+    """cp.async, from global to shared memory past the registers."""
+    tma_loads: int = 0
+    tma_stores: int = 0
+    local_loads: int = 0
+    """From the thread's own memory: spilled registers, or arrays indexed at run time."""
+    local_stores: int = 0
+    atomics: int = 0
+    """In global memory."""
+    shared_atomics: int = 0
+    barriers: int = 0
+    """At which the threads of a block wait for each other."""
+    branches: int = 0
+
+
+Way = Literal["load", "store", "async copy", "atomic", "TMA load", "TMA store"]
+
+
+@dataclass(frozen=True)
+class TensorAccess:
+    """A way in which a kernel's machine code reads or writes one tensor of its signature.
+
+    `tensor` is empty where it can't be told which. `widths` of what the TMA moves are empty; `in_loops` holds those
+    of `widths` that stand in loops (nothing where `loop_instructions` is None). `lines` are those of the candidate
+    that name the tensor as what is read, written or added to: the access is for one of them.
+    """
+
+    tensor: str
+    way: Way
+    widths: Widths = ()
+    in_loops: Widths = ()
+    lines: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class KernelFacts:
     """One TileLang kernel of a candidate at its real shapes, compiled for one GPU.
@@ -49,6 +116,10 @@ class KernelFacts:
     atomics: float | None = None
     uses_tensor_cores: bool | None = None
     asynchronous_copies: bool | None = None
+    instructions: Instructions | None = None
+    loop_instructions: Instructions | None = None
+    """Those of `instructions` that stand in loops which the compiler has not unrolled."""
+    accesses: tuple[TensorAccess, ...] | None = None
     code_hash: str = ""
     """Hash of the generated CUDA source."""
     line: int | None = None
@@ -100,6 +171,48 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class KernelRun:
+    """A kernel on the device in one forward: TileLang's, PyTorch's or a library's, a copy or a fill.
+
+    `device_ms` is for all of its launches. `counters` are what hardware counters said of its longest launch, by the
+    names in `docs/json.md`; empty where they were not read.
+    """
+
+    name: str
+    launches: float
+    device_ms: float
+    own: bool
+    """It is one of the candidate's TileLang kernels."""
+    counters: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run on a GPU showed of one forward at one workload.
+
+    `kernels` are longest first; empty where no profiler could be had, or at another workload than the first.
+    """
+
+    workload: str
+    device_ms: float
+    """From the first to the last kernel, the queue kept full."""
+    kernels: tuple[KernelRun, ...] = ()
+    latency_ms: float | None = None
+    """One call on an idle stream, the host's part included."""
+    bytes_per_s: float | None = None
+    """Inputs, parameters and outputs, each once, over `device_ms`."""
+    flops_per_s: float | None = None
+    """The reference's operations over `device_ms`."""
+    no_counters: str = ""
+    """Why hardware counters were not read, where they were asked for."""
+
+    @property
+    def host_ms(self) -> float | None:
+        """What a single call takes beyond its work on the device: launches, conversions, waits."""
+        return None if self.latency_ms is None else max(0.0, self.latency_ms - self.device_ms)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Facts plus what a run showed; gathered once and carried on."""
 
@@ -107,6 +220,8 @@ class Evidence:
     execution: Execution | None = None
     warnings: tuple[Reason, ...] = ()
     not_checked: tuple[str, ...] = ()
+    runs: tuple[RunFacts, ...] = ()
+    """One a workload, where it was measured."""
 
 
 @dataclass(frozen=True)

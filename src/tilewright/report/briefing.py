@@ -10,11 +10,13 @@ from tilewright.report.measured import details
 from tilewright.source import knobs
 
 
-def brief_text(brief: Brief) -> str:
-    """Problem, result so far, findings with numbers, facts, knobs, what was tried, and the kernel in full."""
+def brief_text(brief: Brief, share_reached: float | None = None) -> str:
+    """Problem, result so far, findings with numbers, facts, knobs, what was tried, and the kernel in full.
+
+    `share_reached` is the parent's, of what the GPU allows the problem."""
     sections = [
         ("Problem", [f"{brief.problem.name} ({brief.problem.precision}), for {brief.gpu}"]),
-        ("The kernel as it is", _as_it_is(brief.parent)),
+        ("The kernel as it is", _as_it_is(brief.parent, share_reached)),
         ("What holds it back", _findings(brief.parent)),
         ("Facts", [line for facts in brief.parent.evidence.facts for line in _facts(facts)]),
         ("Knobs", _knobs(brief.parent)),
@@ -26,9 +28,9 @@ def brief_text(brief: Brief) -> str:
     return "\n\n".join(f"## {title}\n" + "\n".join(lines) for title, lines in sections if lines)
 
 
-def _as_it_is(attempt: Attempt) -> list[str]:
+def _as_it_is(attempt: Attempt, share_reached: float | None) -> list[str]:
     more = details(attempt.evaluation.measurement) if isinstance(attempt.evaluation, Measured) else []
-    return [words.attempted(attempt), *more]
+    return [words.attempted(attempt, share_reached=share_reached), *more]
 
 
 def _findings(attempt: Attempt) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,19 @@ from tilewright.report import words
 from tilewright.report.measured import fields
 from tilewright.scores import best, score
 
+LimitOf = Callable[[Attempt, str], dict[str, Any]]
+"""`limit_percent` and what it rests on, of an attempt on a GPU (by its name)."""
+
 
 class HistoryFile:
     """Watches a run and keeps `optimization_history_<problem>.json` up to date.
 
-    A file that an earlier run left is moved to `..._<run>.json` first.
+    A file that an earlier run left is moved to `..._<run>.json` first. `limit_of` says how near an attempt comes to
+    what the run's GPU allows.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, limit_of: LimitOf = lambda attempt, gpu: {}) -> None:
+        self._folder, self._limit_of = folder, limit_of
 
     def started(self, run: Run) -> None:
         path = self.path(run)
@@ -53,7 +58,7 @@ class HistoryFile:
     def _write(self, run: Run) -> None:
         path = self.path(run)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        text = json.dumps(history(run), indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(history(run, self._limit_of), indent=1, ensure_ascii=False, allow_nan=False)
         try:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)
@@ -66,10 +71,10 @@ class HistoryFile:
             ) from error
 
 
-def history(run: Run) -> list[dict[str, Any]]:
-    """Per attempt: what was found, suggested, changed and gained, and the whole evaluation."""
+def history(run: Run, limit_of: LimitOf) -> list[dict[str, Any]]:
+    """Per attempt: what was found, suggested, changed and gained, the whole evaluation, and how near the limit is."""
     by_id = {attempt.candidate.id: attempt for attempt in run.attempts}
-    return [_entry(run, attempt, by_id) for attempt in run.attempts]
+    return [_entry(run, attempt, by_id) | limit_of(attempt, run.gpu) for attempt in run.attempts]
 
 
 def _entry(run: Run, attempt: Attempt, by_id: dict[str, Attempt]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from tilewright.records import Measurement
@@ -35,11 +34,11 @@ def fields(measurement: Measurement) -> dict[str, Any]:
     }
 
 
-def details(measurement: Measurement, floors: Mapping[str, float] | None = None) -> list[str]:
-    """For people: short lines below the headline. `floors` are the roofline's ms by workload, where known."""
+def details(measurement: Measurement) -> list[str]:
+    """For people: short lines below the headline."""
     lines = [
         f"{t.workload}: {words.ms(t.candidate_ms)} against {words.ms(t.baseline_ms)} "
-        f"{words.baseline(measurement.baseline)} in {len(t.pairs)} pairs{_floor(t.candidate_ms, floors, t.workload)}"
+        f"{words.baseline(measurement.baseline)} in {len(t.pairs)} pairs"
         for t in measurement.timings
     ]
     lines += _comparisons(measurement)
@@ -56,11 +55,6 @@ def over_seed_text(measurement: Measurement) -> str:
     """ "2.100x over the seed [2.050, 2.140]", or "" where the two were not timed in pairs."""
     paired = over(measurement, "seed")
     return f"{paired.ratio:.3f}x over the seed [{paired.low:.3f}, {paired.high:.3f}]" if paired else ""
-
-
-def _floor(candidate_ms: float, floors: Mapping[str, float] | None, workload: str) -> str:
-    least = (floors or {}).get(workload)
-    return f"; roofline {words.ms(least)}, {least / candidate_ms:.0%} reached" if least else ""
 
 
 def _comparisons(measurement: Measurement) -> list[str]:

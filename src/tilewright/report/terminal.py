@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,12 +13,15 @@ from tilewright.report import words
 from tilewright.report.measured import details, over_seed_text
 from tilewright.scores import best, gain, score
 
+ShareReached = Callable[[Attempt, str], "float | None"]
+"""Of what a GPU (by its name) allows the problem, the share that an attempt reached; None where that isn't known."""
+
 
 class TerminalWatcher:
     """Writes to `console` (standard error, so that standard output carries results alone)."""
 
-    def __init__(self, console: Console, verbose: bool = False) -> None:
-        self._console, self._verbose = console, verbose
+    def __init__(self, console: Console, verbose: bool = False, share_reached: ShareReached | None = None) -> None:
+        self._console, self._verbose, self._share_reached = console, verbose, share_reached
         self._clock = time.monotonic()
         self._shown: tuple[int, str] | None = None
         self._best: int | None = None
@@ -42,7 +46,8 @@ class TerminalWatcher:
         spent = f"{len(run.attempts)} evaluated, {time.monotonic() - self._clock:.0f} s"
         self._so_far = f"  (best so far {escape(words.outcome(holder.evaluation))}; {spent})" if holder else ""
         offset = run.line_offset if attempt.phase == "seed" else 0
-        text = words.attempted(attempt, offset)
+        share = self._share_reached(attempt, run.gpu) if self._share_reached else None
+        text = words.attempted(attempt, offset, share)
         what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt)}: "
         self._say(f"  #{attempt.index:<3} {escape(what)}{mark}{escape(text)}")
         measurement = attempt.evaluation.measurement if isinstance(attempt.evaluation, Measured) else None
@@ -84,10 +89,12 @@ class QuietWatcher:
     def stopped(self, run: Run) -> None: ...
 
 
-def result_line(run: Run, path: str | None) -> str:
-    """The one line that `--quiet` leaves."""
+def result_line(run: Run, path: str | None, share_reached: float | None = None) -> str:
+    """The one line that `--quiet` leaves. `share_reached` is the best attempt's, of what the GPU allows."""
     holder = gain(run)
     where = f" -> {path}" if path else ""
+    if holder and share_reached is not None:
+        where = f"; {words.of_limit(share_reached, not isinstance(holder[1].evaluation, Measured))}{where}"
     if holder is None:
         return f"{run.kernel_path}: no result ({run.stop_reason}: {run.stop_detail})"
     seed, top, ratio = holder

@@ -57,6 +57,17 @@ def estimate_ms(estimate: Estimate) -> str:
     return "; ".join(rows)
 
 
+def of_limit(share: float, estimated: bool) -> str:
+    """How much of what the GPU allows the problem was reached: "87% of the limit"."""
+    percent = f"{share:.0%}" if share >= 0.095 else f"{100 * share:.2g}%"
+    return f"{'est. ' if estimated else ''}{percent} of the limit"
+
+
+def limit(workload: str, candidate_ms: float, floor_ms: float, rate: str, estimated: bool) -> str:
+    """The line that says where the limit is from. `rate` is "memory: 3.00 TB/s, ..."."""
+    return f"{workload}: {of_limit(floor_ms / candidate_ms, estimated)}, {ms(floor_ms)} ({rate})"
+
+
 def interval(ratio: float, low: float, high: float) -> str:
     return f"{ratio:.3f}x [{low:.3f}, {high:.3f}]"
 
@@ -82,9 +93,12 @@ def finding(item: Finding, line_offset: int = 0) -> str:
     return f"{item.message}{_at(item.line, line_offset)}"
 
 
-def attempted(attempt: Attempt, line_offset: int = 0) -> str:
-    """What became of an attempt, and whether that was seen of another one that does the same work."""
+def attempted(attempt: Attempt, line_offset: int = 0, share_reached: float | None = None) -> str:
+    """What became of an attempt, how near that is to the limit, and whether it was seen of another one that does the
+    same work."""
     text = outcome(attempt.evaluation, attempt.error, line_offset)
+    if share_reached is not None:
+        text += f"; {of_limit(share_reached, isinstance(attempt.evaluation, Estimated))}"
     return text if attempt.shared_with is None else f"same work as #{attempt.shared_with}: {text}"
 
 

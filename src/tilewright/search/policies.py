@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from tilewright.records import Attempt, Run
+from tilewright.records import Attempt, Estimated, Run
 from tilewright.scores import best, doubtful, score
+
+ShareReached = Callable[[Attempt, str], "float | None"]
+"""Of what a GPU (by its name) allows the problem, the share that an attempt reached; None where that isn't known."""
+BEYOND = 1.1
+"""Well above the limit it is no limit for that kernel, which gets along with less work than the reference."""
 
 
 def select(run: Run) -> Attempt:
@@ -25,6 +30,9 @@ class StopRules:
     max_turns: int
     max_evaluations: int | None = None
     max_wall_s: float | None = None
+    near_optimal: float = 0.0
+    """Share of the limit at which nothing worth having is left; 0 for never."""
+    share_reached: ShareReached | None = None
 
     def within_turn(self, run: Run, elapsed_s: float) -> tuple[str, str] | None:
         """Rules that hold at any moment."""
@@ -36,6 +44,9 @@ class StopRules:
                 "target",
                 f"{top.value:.3f}x [{top.low:.3f}, {top.high:.3f}] is at the target {self.target_speedup}x",
             )
+        reached = self._near_optimal(run, holder) if holder and sure else None
+        if reached:
+            return reached
         evaluated = sum(attempt.phase != "seed" for attempt in run.attempts)
         if self.max_evaluations is not None and evaluated >= self.max_evaluations:
             return "evaluations", f"{evaluated} candidates evaluated"
@@ -58,6 +69,13 @@ class StopRules:
         if turn >= self.max_turns:
             return "iterations", f"{turn} turns"
         return None
+
+    def _near_optimal(self, run: Run, holder: Attempt) -> tuple[str, str] | None:
+        share = self.share_reached(holder, run.gpu) if self.share_reached and self.near_optimal else None
+        if share is None or not self.near_optimal <= share <= BEYOND:
+            return None
+        marked = "est. " if isinstance(holder.evaluation, Estimated) else ""
+        return "near_optimal", f"near optimal: {marked}{share:.0%} of what {run.gpu} allows this problem"
 
 
 def _progress_by_turn(run: Run, last_turn: int) -> Iterator[float]:

@@ -1,14 +1,16 @@
-"""What does nvcc make of a kernel: registers, spills, stack, shared memory, or an error?
+"""What does nvcc make of a kernel: registers, spills, stack, shared memory, instructions, or an error?
 
 Compiling goes through TileLang's own disk cache (TILELANG_CACHE_DIR, which the caller sets), with the same key as
 on a machine with the GPU, so the process that launches the kernel later finds it there. One nvcc run per distinct
-source: ptxas is told to report what it used, and the report is kept beside the cache for the next time.
+source: ptxas is told to report what it used, the binary is disassembled, and what they said is kept beside the cache
+for the next time.
 
 Only CUDA through nvcc is understood; a kernel that asks for another execution backend gets the default one."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,15 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from tilelang.cache import cached
+from tilelang.jit import JITKernel
 from tvm import tirx
 
+from tilewright import jsonform
+from tilewright.errors import RecordError
 from tilewright.hardware import Gpu
 from tilewright.records import content_id
+from tilewright.toolchain.disassemble import DeviceCode, disassembled
 from tilewright.toolchain.listen import Heard, listening
 from tilewright.toolchain.lower import Lowered, cuda_target, lower, lowered_from
 from tilewright.toolchain.programs import find_nvcc
 from tilewright.toolchain.resources import Usage, usage_from_ptxas
 
+_CODE = ".code-1.json"  # counts up when what is read from a binary changes
 _SERIALISED_WGMMA = "wgmma.mma_async instructions are serialized"
 
 
@@ -42,12 +49,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Compiled:
-    """`usage` is by device function, empty when there is no nvcc. `serialised_wgmma` is ptxas's word that tensor core
-    instructions wait for each other for want of registers."""
+    """`usage` and `code` are by device function, empty when there is no nvcc or no nvdisasm. `serialised_wgmma` is
+    ptxas's word that tensor core instructions wait for each other for want of registers."""
 
     lowered: Lowered
     usage: Mapping[str, Usage] = field(default_factory=dict)
     serialised_wgmma: bool = False
+    code: Mapping[str, DeviceCode] = field(default_factory=dict)
 
 
 def compile_kernels(requests: Sequence[Request], gpu: Gpu, timeout_s: float) -> list[Compiled | Exception]:
@@ -65,14 +73,17 @@ def _attempt(request: Request, gpu: Gpu, heard: Heard) -> Compiled | Exception:
     try:
         if find_nvcc() is None:
             return Compiled(lower(request.prim_func, gpu, request.pass_configs))
-        return _compiled(request, gpu, heard)
+        compiled, kernel, report = _compiled(request, gpu, heard)
     except OSError:
         raise  # a full disk or a missing compiler is the machine's fault
     except Exception as error:  # whatever the candidate's kernel provokes in TVM, TileLang or nvcc is the answer
         return error
+    code = _code(kernel, compiled.lowered.source, report.with_suffix(_CODE))
+    return dataclasses.replace(compiled, code={one.symbol: one for one in code})
 
 
-def _compiled(request: Request, gpu: Gpu, heard: Heard) -> Compiled:
+def _compiled(request: Request, gpu: Gpu, heard: Heard) -> tuple[Compiled, JITKernel, Path]:
+    """With where ptxas's report is kept. The binary has not been looked into."""
     heard.take()
     kernel = cached(
         request.prim_func,
@@ -90,17 +101,31 @@ def _compiled(request: Request, gpu: Gpu, heard: Heard) -> Compiled:
     report = _report_path(request, lowered, gpu)
     usage = usage_from_ptxas(log)
     if usage:
-        _remember(report, log)
+        _remember(report, "\n".join(line for line in log.splitlines() if "bytes" in line or "ptxas info" in line))
     else:
         log = _recall(report)
         usage = usage_from_ptxas(log)
-    return Compiled(lowered, usage, serialised_wgmma=_SERIALISED_WGMMA in log)
+    return Compiled(lowered, usage, serialised_wgmma=_SERIALISED_WGMMA in log), kernel, report
 
 
-def _remember(report: Path, log: str) -> None:
+def _code(kernel: JITKernel, source: str, report: Path) -> tuple[DeviceCode, ...]:
+    with contextlib.suppress(RecordError):  # none is there yet
+        return jsonform.loads(_Disassembled, _recall(report)).functions
+    found = disassembled(kernel, source)
+    if found:
+        _remember(report, jsonform.dumps(_Disassembled(found)))
+    return found
+
+
+@dataclass(frozen=True)
+class _Disassembled:
+    functions: tuple[DeviceCode, ...]
+
+
+def _remember(report: Path, text: str) -> None:
     report.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=report.parent, delete=False, encoding="utf-8") as file:
-        file.write("\n".join(line for line in log.splitlines() if "bytes" in line or "ptxas info" in line))
+        file.write(text)
     os.replace(file.name, report)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tilewright.hardware import Gpu, load_gpu
 from tilewright.protocols import Failure
-from tilewright.records import Candidate, Evidence, Facts, KernelFacts, Problem, Reason, Workload
+from tilewright.records import Candidate, Evidence, Facts, KernelFacts, Problem, Reason, TensorAccess, Way, Workload
+from tilewright.source.tensorlines import Role, tensor_lines
 from tilewright.toolchain.compile import Compiled, compile_kernels
 from tilewright.toolchain.failures import (
     failure_of_candidate,
@@ -25,11 +27,19 @@ from tilewright.toolchain.harvest import (
 )
 from tilewright.toolchain.listen import listening
 from tilewright.toolchain.lower import Launch
-from tilewright.toolchain.programs import find_nvcc
+from tilewright.toolchain.programs import find_nvcc, find_nvdisasm
 from tilewright.toolchain.resources import occupancy
 from tilewright.toolchain.traffic import Traffic, traffic
 
 _TENSOR_CORE_CODE = re.compile(r"\btl::(?:wgmma|mma|tcgen05mma|umma)\w*\s*<|\btl::gemm_|\bwmma::")
+_ROLES: dict[Way, Role] = {
+    "load": "read",
+    "async copy": "read",
+    "TMA load": "read",
+    "store": "written",
+    "TMA store": "written",
+    "atomic": "updated",
+}
 _ASYNCHRONOUS_CODE = re.compile(r"\btl::(?:tma_load|cp_async)")
 
 
@@ -61,7 +71,18 @@ def gather(
             break
     if find_nvcc() is None:
         not_checked.append("registers, spills and occupancy: nvcc is not installed here")
+    else:
+        not_checked += _not_disassembled(gathered)
     return Evidence(tuple(gathered), None, tuple(warnings), tuple(not_checked)), failure
+
+
+def _not_disassembled(gathered: Sequence[Facts]) -> list[str]:
+    unread = sorted({kernel.name for facts in gathered for kernel in facts.kernels if kernel.instructions is None})
+    if not unread:
+        return []
+    if find_nvdisasm() is None:
+        return ["machine instructions: nvdisasm is not installed here (pip install nvidia-cuda-nvdisasm)"]
+    return [f"machine instructions of {', '.join(unread)}: nvdisasm can't read the binary"]
 
 
 def _at_workload(
@@ -85,7 +106,7 @@ def _at_workload(
         if isinstance(result, Exception):
             return failure_of_compilation(result, harvested.name, harvested.line, timeout_s)
         counts = traffic(harvested.request.prim_func, harvested.sizes)
-        kernels += _kernel_facts(harvested, result, counts, gpu)
+        kernels += _kernel_facts(harvested, result, counts, gpu, candidate.source)
         warnings += _warnings(harvested, result, counts, gpu)
     return _facts(found, kernels, workload, gpu, time.monotonic() - started), warnings
 
@@ -108,21 +129,28 @@ def _facts(found: Harvest, kernels: Sequence[KernelFacts], workload: Workload, g
 
 
 def _kernel_facts(
-    kernel: HarvestedKernel, compiled: Compiled, counts: Sequence[Traffic], gpu: Gpu
+    kernel: HarvestedKernel, compiled: Compiled, counts: Sequence[Traffic], gpu: Gpu, source: str
 ) -> list[KernelFacts]:
     """One per device function: a function with two T.Kernel becomes two, which are told apart by their number."""
     launches = compiled.lowered.launches
+    lines = tensor_lines(source, kernel.line) if kernel.line is not None else {}
     matched = len(launches) == len(counts)
     return [
-        _launch_facts(kernel, compiled, launch, counts[i] if matched else None, gpu)
+        _launch_facts(kernel, compiled, launch, counts[i] if matched else None, gpu, lines)
         for i, launch in enumerate(launches)
     ]
 
 
 def _launch_facts(
-    kernel: HarvestedKernel, compiled: Compiled, launch: Launch, counts: Traffic | None, gpu: Gpu
+    kernel: HarvestedKernel,
+    compiled: Compiled,
+    launch: Launch,
+    counts: Traffic | None,
+    gpu: Gpu,
+    lines: Mapping[tuple[str, Role], tuple[int, ...]],
 ) -> KernelFacts:
-    usage = compiled.usage.get(launch.symbol)
+    usage, code = compiled.usage.get(launch.symbol), compiled.code.get(launch.symbol)
+    mix = code.instructions if code else None
     shared_bytes = launch.dynamic_shared_bytes + (usage.static_shared_bytes if usage else 0)
     fits = occupancy(gpu, usage.registers, launch.block_threads, shared_bytes) if usage else None
     source = compiled.lowered.source
@@ -145,10 +173,23 @@ def _launch_facts(
         coalescing=counts.coalescing if counts else None,
         serial_depth=counts.serial_depth if counts else None,
         atomics=counts.atomics if counts else None,
-        uses_tensor_cores=bool(_TENSOR_CORE_CODE.search(source)),
-        asynchronous_copies=bool(_ASYNCHRONOUS_CODE.search(source)),
+        uses_tensor_cores=bool(mix.wgmma or mix.mma if mix else _TENSOR_CORE_CODE.search(source)),
+        asynchronous_copies=bool(mix.tma_loads or mix.async_copies if mix else _ASYNCHRONOUS_CODE.search(source)),
+        instructions=mix,
+        loop_instructions=code.loop_instructions if code else None,
+        accesses=_with_lines(code.accesses, lines) if code else None,
         code_hash=compiled.lowered.code_hash,
         line=kernel.line,
+    )
+
+
+def _with_lines(
+    accesses: Sequence[TensorAccess] | None, lines: Mapping[tuple[str, Role], tuple[int, ...]]
+) -> tuple[TensorAccess, ...] | None:
+    if accesses is None:
+        return None
+    return tuple(
+        dataclasses.replace(access, lines=lines.get((access.tensor, _ROLES[access.way]), ())) for access in accesses
     )
 
 

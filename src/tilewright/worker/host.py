@@ -30,7 +30,7 @@ from tilewright.worker.exchange import wire
 from tilewright.worker.isolation import sandbox
 from tilewright.worker.measuring import Bench
 from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, was_killed
-from tilewright.worker.timing import gpu
+from tilewright.worker.timing import gpu, probe
 
 Answer = dict[str, Any]
 
@@ -100,6 +100,10 @@ class Host:
             "jobs": self.jobs,
             "isolation": self.bench.nursery.rung,
         }
+
+    def _do_probe(self, payload: Answer, deadline_s: float) -> Answer:
+        found, why_not = probe.ceilings(Deadline(deadline_s))
+        return {"ceilings": jsonform.to_plain(found), "why_not": why_not}
 
     def _do_inspect(self, payload: Answer, deadline_s: float) -> Answer:
         candidate = jsonform.from_plain(Candidate, payload["candidate"])

@@ -9,7 +9,7 @@ from analysis_facts import elementwise_kernel, evidence, facts, gemm_facts, gemm
 
 from samples import measured
 from tilewright.analysis.analyzer import PerformanceAnalyzer
-from tilewright.analysis.roofline import floor_ms
+from tilewright.analysis.limit import limit as floor_ms
 from tilewright.hardware import load_gpu
 from tilewright.records import Candidate, CompileFailed, Evidence, Finding, Measured, Problem
 

@@ -11,8 +11,9 @@ import pytest
 from analysis_facts import elementwise_kernel, facts, gemm_facts, gemm_kernel, tensor
 
 from tilewright.analysis.coefficients import Coefficients, coefficients
+from tilewright.analysis.limit import compulsory_bytes, share_of_limit
+from tilewright.analysis.limit import limit as floor_ms
 from tilewright.analysis.model import estimate, expected_time
-from tilewright.analysis.roofline import compulsory_bytes, floor_ms, share_of_limit
 from tilewright.hardware import all_gpus, load_gpu
 from tilewright.records import Evidence, Facts, KernelFacts, Problem, Workload
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -47,6 +49,9 @@ class ModelNew(nn.Module):
             self.kernels[key] = factory(*key)
         return self.kernels[key](x, w)
 """
+WIDE = (PREFIX.format(tile=128, threads=256, stages=3) + MODULE).replace(
+    'block_K), "float16")', 'block_K), "float32")'
+)
 GEMM = PREFIX.format(tile=128, threads=256, stages=3) + MODULE
 
 
@@ -89,6 +94,66 @@ def factory(n):
     return loss
 """
 
+STEPS = """
+import tilelang.language as T
+
+def factory(rows, dim):
+    @T.prim_func
+    def row_sum(X: T.Tensor((rows, dim), "float16"), Y: T.Tensor((rows,), "float16")):
+        with T.Kernel(rows, threads=256) as row:
+            tile = T.alloc_fragment((1, 512), "float32")
+            total = T.alloc_fragment((1,), "float32")
+            for k in T.serial(dim // 512):
+                T.copy(X[row, k * 512], tile)
+{inside}
+            T.copy(total, Y[row])
+    return row_sum
+"""
+EACH_STEP = STEPS.format(inside="                T.reduce_sum(tile, total, dim=1, clear=False)")
+ONCE = STEPS.format(inside="            T.reduce_sum(tile, total, dim=1)")
+ROWS = """
+import tilelang.language as T
+
+def factory(rows, width={width}):
+    @T.prim_func
+    def scale_kernel(X: T.Tensor((rows, 128), "float16"), Y: T.Tensor((rows, 128), "float16")):
+        with T.Kernel(rows // 128, threads=128) as bx:
+            tx = T.get_thread_binding(0)
+            tile = T.alloc_shared((128, width), "float32")
+            T.copy(X[bx * 128, 0], tile)
+            for j in T.serial(128):
+                Y[bx * 128 + tx, j] = tile[{index}]
+    return scale_kernel
+"""
+TWO_KERNELS = """
+import tilelang.language as T
+
+def factory(n):
+    @T.prim_func
+    def scale_kernel(X: T.Tensor((n, n), "float16"), S: T.Tensor((n,), "float32")):
+        with T.Kernel(n, threads=256) as bx:
+            row = T.alloc_fragment((1, n), "float32")
+            total = T.alloc_fragment((1,), "float32")
+            T.copy(X[bx, 0], row)
+            T.reduce_sum(row, total, dim=1)
+            T.copy(total, S[bx])
+    @T.prim_func
+    def second_kernel(S: T.Tensor((n,), "float32"), Y: T.Tensor((n,), "float16")):
+        with T.Kernel(1, threads=256) as bx:
+            {second}
+    return scale_kernel, second_kernel
+"""
+SUM_OF_SUMS = TWO_KERNELS.format(
+    second="""total = T.alloc_fragment((1,), "float32")
+            for i in T.serial(n):
+                total[0] += S[i]
+            T.copy(total, Y)"""
+)
+SCALED = TWO_KERNELS.format(
+    second="""for i in T.Parallel(n):
+                Y[i] = S[i] * 2"""
+)
+
 row_sum = elementwise_kernel(name="row_sum", grid=(512,), global_bytes=2.0 * 512 * 65536, serial_depth=65536.0)
 rows = facts([row_sum], inputs=(tensor(512, 65536),), outputs=(tensor(512),))
 tiled_sum = replace(row_sum, serial_depth=8.0)
@@ -114,6 +179,14 @@ copies = facts(
 )
 tiny = facts([elementwise_kernel(4096, launches=3)], elements=4096)
 two = facts([elementwise_kernel(), elementwise_kernel(name="second_kernel")])
+other_grid = facts([elementwise_kernel(), elementwise_kernel(name="second_kernel", grid=(1,))])
+tiny_two = facts(
+    [elementwise_kernel(4096, tile=256), elementwise_kernel(4096, name="second_kernel", grid=(1,))], elements=4096
+)
+in_parts = facts([elementwise_kernel(1024 * 1024, launches=16)])
+padded = facts([elementwise_kernel()], torch_ops=(("aten.constant_pad_nd.default", 1),), torch_bytes=1.4e8)
+stored = facts([elementwise_kernel(threads=128, tile=16384, serial_depth=128.0)])
+few_products = gemm_facts(gemm_kernel(512, tile=64), 512)
 good = facts([elementwise_kernel()])
 good_gemm = gemm_facts(gemm_kernel())
 NO_SOURCE = "class ModelNew: pass"
@@ -123,6 +196,8 @@ TRIPS: list[Case] = [
     ("uncoalesced-access", "strided reads", facts([elementwise_kernel(coalescing=0.0625)]), NO_SOURCE),
     ("no-shared-reuse", "a naive product", gemm_facts(naive_gemm, 1024), NO_SOURCE),
     ("extra-passes", "three passes", facts([elementwise_kernel(global_bytes=8.0 * 4096 * 4096)]), NO_SOURCE),
+    ("bank-conflicts", "a row a thread", stored, ROWS.format(width=128, index="tx, j")),
+    ("bank-conflicts", "without facts", None, ROWS.format(width=128, index="tx, j")),
     ("little-work-per-thread", "one value a thread", facts([elementwise_kernel(tile=256)]), NO_SOURCE),
     ("scalar-loads", "indexing in a loop", facts([narrow_sum]), SERIAL.format(accum="float32", guard="row >= 0")),
     ("scalar-loads", "without facts", None, SERIAL.format(accum="float32", guard="row >= 0")),
@@ -135,6 +210,8 @@ TRIPS: list[Case] = [
     ),
     ("small-matmul-tile", "32 x 32 tiles", gemm_facts(small_gemm), GEMM),
     ("small-matmul-tile", "without facts", None, PREFIX.format(tile=32, threads=128, stages=3) + MODULE),
+    ("wide-operands", "float32 tiles", gemm_facts(gemm_kernel(stages=0)), WIDE),
+    ("wide-operands", "without facts", None, WIDE),
     ("register-spills", "256 bytes spilled", gemm_facts(gemm_kernel(spill_bytes=256)), GEMM),
     (
         "redundant-work",
@@ -166,7 +243,11 @@ TRIPS: list[Case] = [
         ATOMIC,
     ),
     ("atomic-per-element", "without facts", None, ATOMIC),
+    ("reduction-every-step", "128 steps", replace(rows, kernels=(replace(row_sum, serial_depth=128.0),)), EACH_STEP),
+    ("reduction-every-step", "without facts", None, EACH_STEP),
     ("unfused-kernels", "two kernels", two, NO_SOURCE),
+    ("unfused-kernels", "element by element after a sum", other_grid, SCALED),
+    ("unfused-kernels", "two sums of the same rows", two, SUM_OF_SUMS),
     ("unfused-epilogue", "add and relu", with_torch, forward("return torch.relu(self.k(x, w) + w)")),
     ("library-compute", "a convolution", conv, forward("return self.k(F.conv2d(x, w))")),
     (
@@ -188,11 +269,22 @@ TRIPS: list[Case] = [
     ),
     ("waits-for-gpu", "item", good, forward("return self.k(x, w.max().item())")),
     ("waits-for-gpu", "without facts", None, forward("torch.cuda.synchronize()\nreturn self.k(x, w)")),
+    ("layout-copies", "padding", padded, forward("return self.k(F.pad(x, (1, 1)), w)")),
+    (
+        "launches-in-a-loop",
+        "one for each part",
+        in_parts,
+        forward("for b in range(16):\n    y[b] = self.k(x[b], w)\nreturn y"),
+    ),
+    ("launches-in-a-loop", "a list", in_parts, forward("return torch.stack([self.k(part) for part in x])")),
     ("launch-bound", "three launches of nothing", tiny, NO_SOURCE),
 ]
 SPARES: list[Case] = [
     ("uncoalesced-access", "whole rows", good, NO_SOURCE),
     ("uncoalesced-access", "unknown", facts([elementwise_kernel(coalescing=None)]), NO_SOURCE),
+    ("uncoalesced-access", "every second value", facts([elementwise_kernel(coalescing=0.4)]), NO_SOURCE),
+    ("bank-conflicts", "threads along the row", stored, ROWS.format(width=128, index="j, tx")),
+    ("bank-conflicts", "longer rows", stored, ROWS.format(width=132, index="tx, j")),
     ("no-shared-reuse", "one read", good, NO_SOURCE),
     ("no-shared-reuse", "shared tiles", good_gemm, GEMM),
     ("extra-passes", "one pass", good, NO_SOURCE),
@@ -205,6 +297,7 @@ SPARES: list[Case] = [
     ("small-matmul-tile", "128 x 128", good_gemm, GEMM),
     ("small-matmul-tile", "a small problem", gemm_facts(gemm_kernel(256, tile=64), 256), GEMM),
     ("small-matmul-tile", "without facts", None, GEMM),
+    ("wide-operands", "a float32 accumulator", gemm_facts(gemm_kernel(stages=0)), GEMM),
     ("register-spills", "none", gemm_facts(gemm_kernel(spill_bytes=0)), GEMM),
     ("redundant-work", "as much as needed", good_gemm, GEMM),
     ("redundant-work", "a costly function of each element", facts([elementwise_kernel(flops=20.0 * 4096**2)]), GEMM),
@@ -212,10 +305,12 @@ SPARES: list[Case] = [
     ("no-pipelining", "three stages", good_gemm, GEMM),
     ("no-pipelining", "no tiles", good, NO_SOURCE),
     ("too-few-blocks", "plenty", good, NO_SOURCE),
+    ("too-few-blocks", "a product of small tiles", few_products, GEMM),
     ("tail-wave", "many waves", good_gemm, GEMM),
     ("tail-wave", "bound by memory", facts([elementwise_kernel(grid=(1200,))]), NO_SOURCE),
     ("low-occupancy", "full", good, NO_SOURCE),
     ("low-occupancy", "asynchronous copies", good_gemm, GEMM),
+    ("low-occupancy", "accumulators", gemm_facts(gemm_kernel(stages=0)), GEMM),
     ("few-threads", "256", good, NO_SOURCE),
     ("serial-reduction", "eight tiles", replace(rows, kernels=(tiled_sum,)), NO_SOURCE),
     ("serial-reduction", "a loop over K", gemm_facts(gemm_kernel(16384, tile_k=32), 16384), GEMM),
@@ -226,7 +321,10 @@ SPARES: list[Case] = [
         NO_SOURCE,
     ),
     ("atomic-per-element", "split K adds a tile", gemm_facts(gemm_kernel(atomics=2.0 * 4096**2)), GEMM),
+    ("reduction-every-step", "once", replace(rows, kernels=(replace(row_sum, serial_depth=128.0),)), ONCE),
+    ("reduction-every-step", "a product's loop", good_gemm, GEMM),
     ("unfused-kernels", "one kernel", good, NO_SOURCE),
+    ("unfused-kernels", "a sum of all blocks' sums", other_grid, SUM_OF_SUMS),
     ("unfused-epilogue", "views only", replace(good, torch_ops=(("aten.view.default", 2),)), NO_SOURCE),
     ("library-compute", "own kernels only", good, NO_SOURCE),
     ("kernel-built-in-forward", "kept by shape", None, GEMM),
@@ -241,7 +339,17 @@ SPARES: list[Case] = [
         forward("return self.k(x, self.weight.contiguous())"),
     ),
     ("waits-for-gpu", "nothing read", good, GEMM),
+    ("layout-copies", "a parameter", copies, forward("return self.k(x, self.weight.t().contiguous())")),
+    (
+        "layout-copies",
+        "views",
+        replace(good, torch_ops=(("aten.permute.default", 2),)),
+        forward("return self.k(x, w)"),
+    ),
+    ("launches-in-a-loop", "a recurrence", in_parts, forward("for t in range(16):\n    x = self.k(x, w)\nreturn x")),
+    ("launches-in-a-loop", "one launch", good, forward("return [self.k(part) for part in x]")),
     ("launch-bound", "a large problem", good, NO_SOURCE),
+    ("launch-bound", "a sum that takes two", tiny_two, SUM_OF_SUMS),
 ]
 
 
@@ -273,8 +381,22 @@ def test_every_rule_has_a_kernel_that_trips_it_and_one_that_does_not() -> None:
 
 def test_every_rule_has_its_own_name_and_follows_the_protocol() -> None:
     rules = built_in_rules()
-    assert len({rule.name for rule in rules}) == len(rules) >= 14
+    assert len({rule.name for rule in rules}) == len(rules) >= 25
     assert all(isinstance(rule, Rule) for rule in rules)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_rules_file_says_what_it_finds_why_that_is_slow_an_example_and_what_to_do(rule: type[Rule]) -> None:
+    module = sys.modules[rule.__module__]
+    assert module.__name__.rsplit(".", 1)[1] == rule.name.replace("-", "_")
+    title, _, parts = (module.__doc__ or "").partition("\n\n")
+    assert title.endswith(".") and "\n" not in title
+    heads = ["What:", "Slow because:", "Example:", "Instead:"]
+    starts = [parts.find(f"\n{head}") if number else parts.find(head) for number, head in enumerate(heads)]
+    assert starts[0] == 0 and starts == sorted(starts) and min(starts) >= 0, "What, Slow because, Example, Instead"
+    for part in re.split("^(?:What|Slow because|Example|Instead):", parts, flags=re.MULTILINE)[1:]:
+        assert len(part.strip()) >= 20
+    assert re.search(r"`|\d", parts[starts[2] : starts[3]]), "an example is code, or has sizes"
 
 
 @pytest.mark.parametrize("rule", built_in_rules(), ids=lambda rule: rule.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tilewright.analysis import torchops
-from tilewright.analysis.source import read_source
+from tilewright.analysis.source import KernelSource, read_source
 
 SOURCE = """\
 import tilelang
@@ -123,3 +123,75 @@ def test_views_and_allocations_start_no_kernel() -> None:
     assert torchops.launching(ops) == [("add", 2), ("mm", 1)]
     assert torchops.counted(ops, torchops.HEAVY) == [("mm", 1)]
     assert torchops.named([("add", 2), ("mm", 1)]) == "add x2, mm"
+
+
+BODY = """
+import tilelang.language as T
+
+def factory(n, width=128):
+    @T.prim_func
+    def kernel(X: T.Tensor((n,), "float16"), Y: T.Tensor((n,), "float16")):
+        with T.Kernel(n, threads=128) as bx:
+            tx = T.get_thread_binding(0)
+            tile = T.alloc_shared((128, width), "float32")
+            acc = T.alloc_local((1,), "float32")
+{body}
+    return kernel
+"""
+
+
+def kernel_with(*lines: str) -> KernelSource:
+    source = read_source(BODY.format(body="\n".join(f"            {line}" for line in lines)))
+    assert source is not None
+    return source.kernels[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reduces"),
+    [
+        (["for i in T.Parallel(n):", "    Y[i] = X[i] * 2"], False),
+        (["for i in T.serial(n):", "    Y[i] = X[i] + Y[i]"], False),
+        (["for i in T.serial(n):", "    acc[0] += X[i]"], True),
+        (["for i in range(n):", "    acc[0] = T.max(acc[0], X[i])"], True),
+        (["T.reduce_sum(tile, acc, dim=1)"], True),
+        (["T.atomic_add(Y[0], acc[0])"], True),
+    ],
+)
+def test_a_kernel_that_combines_elements_is_told_from_one_that_does_not(lines: list[str], reduces: bool) -> None:
+    assert kernel_with(*lines).reduces is reduces
+
+
+def test_reductions_in_loops_are_those_of_the_block_not_those_behind_the_loop() -> None:
+    looped = kernel_with(
+        "for k in T.serial(n):", "    T.reduce_max(tile, acc, dim=1)", "T.reduce_sum(tile, acc, dim=1)"
+    )
+    assert looped.reductions_in_loops == (12,)
+    product = kernel_with("for k in T.Pipelined(n):", "    T.gemm(tile, tile, acc)", "    T.reduce_max(tile, acc)")
+    assert product.reductions_in_loops == ()
+
+
+def test_a_shared_buffer_indexed_by_thread_in_its_rows_conflicts_as_often_as_its_loops_run() -> None:
+    (conflict,) = kernel_with(
+        "for i in T.serial(4):", "    for j in range(8):", "        Y[0] = tile[tx, i + j]"
+    ).conflicts
+    assert (conflict.line, conflict.buffer, conflict.times) == (13, "tile", 32)
+    assert kernel_with("for j in T.serial(n):", "    Y[0] = tile[tx + 1, j]").conflicts[0].times is None
+    assert kernel_with("Y[0] = tile[0, tx]").conflicts == ()
+
+
+@pytest.mark.parametrize(
+    ("allocated", "dtype"),
+    [
+        ('"float32"', "float32"),
+        ("T.float16", "float16"),
+        ("accum", "float64"),
+        ("dtype", ""),
+        ('dtype="bfloat16"', "bfloat16"),
+    ],
+)
+def test_the_types_of_a_products_operands_are_read_through_names(allocated: str, dtype: str) -> None:
+    text = SOURCE.replace(
+        'A_s = T.alloc_shared((block_M, 32), "float16")', f"A_s = T.alloc_shared((block_M, 32), {allocated})"
+    )
+    source = read_source(text)
+    assert source is not None and source.kernels[0].operand_dtypes == (dtype, dtype)

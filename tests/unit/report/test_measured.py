@@ -32,8 +32,8 @@ def test_the_headline_names_baseline_clock_gpu_and_grade() -> None:
 
 
 def test_several_baselines_become_a_table() -> None:
-    lines = details(full(), {"default": 0.5})
-    assert lines[0] == "default: 1 ms against 1.5 ms PyTorch eager in 1 pairs; roofline 0.5 ms, 50% reached"
+    lines = details(full())
+    assert lines[0] == "default: 1 ms against 1.5 ms PyTorch eager in 1 pairs"
     assert [line.split("  ")[0] for line in lines[1:5]] == ["over", "PyTorch eager", "torch.compile", "the seed"]
     assert lines[2].split() == ["PyTorch", "eager", "1.500x", "[1.490,", "1.510]", "1.200x", "[1.190,", "1.210]"]
     assert lines[3].rstrip().endswith("-")
@@ -76,3 +76,13 @@ def test_a_kernel_file_carries_the_ratio_over_eager_whatever_the_headline() -> N
         "x = 1\n", "P", "", measured_lines(measured(1.2, baseline="compile").measurement, run().problem, "id")
     )
     assert read_header(alone).speedup_ratio is None
+
+
+def test_every_result_says_how_near_it_is_to_the_limit() -> None:
+    assert words.of_limit(0.873, estimated=False) == "87% of the limit"
+    assert words.of_limit(0.0041, estimated=True) == "est. 0.41% of the limit"
+    better = attempt(1, measured(1.5))
+    assert words.attempted(better, share_reached=0.5).endswith("; 50% of the limit")
+    assert result_line(run(attempt(0, measured(0.7), 0, "seed"), better), "k.py", 0.5).endswith(
+        "; 50% of the limit -> k.py"
+    )

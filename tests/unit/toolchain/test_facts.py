@@ -4,9 +4,9 @@ import pytest
 from sample_candidates import KERNEL_LINE, PROBLEM, TWO_SIZES, candidate
 
 from tilewright import jsonform
-from tilewright.records import Evidence
+from tilewright.records import Evidence, TensorAccess
 from tilewright.toolchain.facts import gather
-from tilewright.toolchain.programs import find_nvcc
+from tilewright.toolchain.programs import find_nvcc, find_nvdisasm
 
 needs_nvcc = pytest.mark.skipif(find_nvcc() is None, reason="nvcc is not installed")
 
@@ -14,7 +14,7 @@ needs_nvcc = pytest.mark.skipif(find_nvcc() is None, reason="nvcc is not install
 @needs_nvcc
 def test_facts_of_a_candidate_hold_what_source_code_and_binary_say():
     evidence, failure = gather(candidate(), PROBLEM, "H100", deadline_s=60)
-    assert failure is None and evidence.not_checked == ()
+    assert failure is None
     (facts,) = evidence.facts
     (kernel,) = facts.kernels
     assert (facts.gpu, facts.workload) == ("H100", "default")
@@ -49,6 +49,33 @@ def test_a_candidate_seen_before_costs_no_compilation():
     evidence, _ = gather(candidate(), PROBLEM, "H100", deadline_s=60)
     assert time.monotonic() - started < 1.0
     assert evidence.facts[0].kernels[0].registers is not None
+
+
+@needs_nvcc
+@pytest.mark.skipif(find_nvdisasm() is None, reason="nvdisasm is not installed")
+def test_machine_instructions_are_told_with_the_lines_that_they_are_for():
+    evidence, failure = gather(candidate(), PROBLEM, "H100", deadline_s=60)
+    (kernel,) = evidence.facts[0].kernels
+    assert failure is None and evidence.not_checked == ()
+    assert kernel.instructions is not None and kernel.instructions.global_stores == ((16, 1),)
+    assert kernel.accesses == (
+        TensorAccess("X", "load", ((16, 1),), (), (KERNEL_LINE + 3,)),
+        TensorAccess("Y", "store", ((16, 1),), (), (KERNEL_LINE + 3,)),
+    )
+
+
+@needs_nvcc
+def test_without_nvdisasm_all_else_is_there_and_what_is_missing_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr("tilewright.toolchain.disassemble.find_nvdisasm", lambda: None)
+    monkeypatch.setattr("tilewright.toolchain.facts.find_nvdisasm", lambda: None)
+    unseen = candidate(("X[row, j] * factor", "X[row, j] * factor + 1"))
+    evidence, failure = gather(unseen, PROBLEM, "H100", deadline_s=60)
+    (kernel,) = evidence.facts[0].kernels
+    assert failure is None and kernel.registers is not None
+    assert kernel.instructions is None and kernel.loop_instructions is None and kernel.accesses is None
+    assert evidence.not_checked == (
+        "machine instructions: nvdisasm is not installed here (pip install nvidia-cuda-nvdisasm)",
+    )
 
 
 def test_without_nvcc_the_counts_are_there_and_what_is_missing_is_said(monkeypatch, tmp_path):

@@ -9,18 +9,22 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from tilewright.analysis.rules.atomic_per_element import AtomicPerElement
+from tilewright.analysis.rules.bank_conflicts import BankConflicts
 from tilewright.analysis.rules.dtype_round_trips import DtypeRoundTrips
 from tilewright.analysis.rules.extra_passes import ExtraPasses
 from tilewright.analysis.rules.few_threads import FewThreads
 from tilewright.analysis.rules.fp64_arithmetic import Fp64Arithmetic
 from tilewright.analysis.rules.kernel_built_in_forward import KernelBuiltInForward
 from tilewright.analysis.rules.launch_bound import LaunchBound
+from tilewright.analysis.rules.launches_in_a_loop import LaunchesInALoop
+from tilewright.analysis.rules.layout_copies import LayoutCopies
 from tilewright.analysis.rules.library_compute import LibraryCompute
 from tilewright.analysis.rules.little_work_per_thread import LittleWorkPerThread
 from tilewright.analysis.rules.low_occupancy import LowOccupancy
 from tilewright.analysis.rules.matmul_without_tensor_cores import MatmulWithoutTensorCores
 from tilewright.analysis.rules.no_pipelining import NoPipelining
 from tilewright.analysis.rules.no_shared_reuse import NoSharedReuse
+from tilewright.analysis.rules.reduction_every_step import ReductionEveryStep
 from tilewright.analysis.rules.redundant_work import RedundantWork
 from tilewright.analysis.rules.register_spills import RegisterSpills
 from tilewright.analysis.rules.scalar_loads import ScalarLoads
@@ -33,6 +37,7 @@ from tilewright.analysis.rules.unfused_epilogue import UnfusedEpilogue
 from tilewright.analysis.rules.unfused_kernels import UnfusedKernels
 from tilewright.analysis.rules.waits_for_gpu import WaitsForGpu
 from tilewright.analysis.rules.weights_prepared_in_forward import WeightsPreparedInForward
+from tilewright.analysis.rules.wide_operands import WideOperands
 from tilewright.protocols import Rule
 
 RULES: tuple[type[Rule], ...] = (
@@ -42,9 +47,11 @@ RULES: tuple[type[Rule], ...] = (
     ExtraPasses,
     LittleWorkPerThread,
     ScalarLoads,
+    BankConflicts,
     # compute
     MatmulWithoutTensorCores,
     SmallMatmulTile,
+    WideOperands,
     RegisterSpills,
     RedundantWork,
     Fp64Arithmetic,
@@ -56,6 +63,7 @@ RULES: tuple[type[Rule], ...] = (
     FewThreads,
     # algorithmic
     SerialReduction,
+    ReductionEveryStep,
     AtomicPerElement,
     UnfusedKernels,
     UnfusedEpilogue,
@@ -64,7 +72,9 @@ RULES: tuple[type[Rule], ...] = (
     KernelBuiltInForward,
     DtypeRoundTrips,
     WeightsPreparedInForward,
+    LayoutCopies,
     WaitsForGpu,
+    LaunchesInALoop,
     LaunchBound,
 )
 

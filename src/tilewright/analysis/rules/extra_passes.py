@@ -2,7 +2,7 @@
 
 What: a kernel that is no matrix product moves 1.4 times the bytes of its tensors or more.
 Slow because: a kernel of this kind is bound by memory, so its time follows its bytes.
-Example: a softmax that reads its row for the maximum, again for the sum, again to divide.
+Example: a softmax with three loops over `X[row, j]`: for the maximum, again for the sum, again to divide.
 Instead: keep the row (or a tile of it) in a fragment or in shared memory between the passes, or fold them
 into one: the running maximum and sum of an online softmax, sum and sum of squares in one loop.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.roofline import compulsory_bytes
+from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.rules.no_shared_reuse import rereads_without_shared
 from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Finding, Problem

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving, torchops
-from tilewright.analysis.roofline import floor_ms
+from tilewright.analysis.limit import limit as floor_ms
+from tilewright.analysis.rules.unfused_kernels import needless_launches
+from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Finding, Problem
 
 
@@ -27,7 +29,8 @@ class LaunchBound:
         limit = floor_ms(facts, gpu)
         own = sum(kernel.launches for kernel in facts.kernels)
         launches = own + sum(count for _, count in torchops.launching(facts.torch_ops))
-        saves = limit.launch_ms * (launches - 1) / times.total_ms
+        needed = own - needless_launches(facts, read_source(candidate.source, candidate.entry_point))
+        saves = limit.launch_ms * (launches - max(1, needed)) / times.total_ms
         if limit.bound_by != "launch" or saves < saving.NOTICEABLE:
             return []
         return [

@@ -35,10 +35,14 @@ class LowOccupancy:
         for kernel in facts.kernels:
             if kernel.occupancy is None or kernel.occupancy >= _LOW or kernel.asynchronous_copies:
                 continue
+            if kernel.matmul_flops and kernel.uses_tensor_cores:
+                continue  # its accumulators fill the registers on purpose: `no-pipelining` says what hides latency
             per_sm = max(1, math.floor(_AIM * gpu.max_threads_per_sm / kernel.block_threads))
-            if math.prod(kernel.grid) < gpu.sms * (kernel.blocks_per_sm or 1):
+            blocks = math.prod(kernel.grid)
+            if blocks < gpu.sms:
                 continue  # the grid is what is too small, not what fits
-            saves = saving.saved_by_kernel(facts, kernel, occupancy=_AIM, blocks_per_sm=per_sm)
+            grid = (max(blocks, gpu.sms * per_sm),)  # a block that holds less is one of more
+            saves = saving.saved_by_kernel(facts, kernel, occupancy=_AIM, blocks_per_sm=per_sm, grid=grid)
             if saves < saving.NOTICEABLE:
                 continue
             written = source.kernel(kernel.name, kernel.line) if source else None

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.roofline import compulsory_bytes
+from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
+from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.model import stages_tiles
-from tilewright.analysis.roofline import compulsory_bytes
 from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Finding, KernelFacts, Problem
 

@@ -11,11 +11,12 @@ the threads), few iterations with a wide tile each; for long rows of few, severa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
 from tilewright.analysis.source import KernelSource, read_source
-from tilewright.records import Candidate, Evidence, Finding, Problem
+from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 
 _LONG = 64.0
 _SHARED_BY = 32.0
@@ -44,9 +45,7 @@ class SerialReduction:
             if depth < _LONG or kernel.matmul_flops or time.latency_ms < 0.3 * time.total_ms:
                 continue
             found = source.kernel(kernel.name, kernel.line) if source else None
-            alone = found is not None and any(loop.in_one_thread for loop in found.loops)
-            shared_by = kernel.block_threads if alone else _SHARED_BY
-            saves = saving.saved_by_kernel(facts, kernel, serial_depth=max(1.0, depth / shared_by))
+            saves = _saved(facts, kernel, depth, found)
             if saves < saving.NOTICEABLE:
                 continue
             findings.append(self._finding(kernel.name, saves, depth, found))
@@ -67,3 +66,14 @@ class SerialReduction:
             [("serial_depth", depth)] if depth is not None else [],
             loop.line if loop else (written.line if written else None),
         )
+
+
+def _saved(facts: Facts, kernel: KernelFacts, depth: float, written: KernelSource | None) -> float:
+    """A chain that one thread of a block goes through is shared with the others of it; where each thread has a chain
+    of its own, a warp shares each, and there are that many more warps."""
+    if written is not None and any(loop.in_one_thread for loop in written.loops):
+        return saving.saved_by_kernel(facts, kernel, serial_depth=max(1.0, depth / kernel.block_threads))
+    if written is not None and written.copies_tiles:
+        return 0.0  # its threads share the loop already
+    grid = (math.ceil(math.prod(kernel.grid) * _SHARED_BY),)
+    return saving.saved_by_kernel(facts, kernel, grid=grid, serial_depth=max(1.0, depth / _SHARED_BY))

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.roofline import compulsory_bytes
+from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.source import KernelSource, read_source
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 

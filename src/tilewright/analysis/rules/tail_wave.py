@@ -37,7 +37,8 @@ class TailWave:
             waves = math.prod(kernel.grid) / at_once
             lost = 1.0 - waves / math.ceil(waves)
             # Blocks that wait for memory share the bandwidth, however many are left at the end.
-            if waves <= 1 or waves > _FEW_WAVES or lost < _LOST or time.bound_by == "memory":
+            streams = not kernel.matmul_flops and time.memory_ms >= time.compute_ms
+            if waves <= 1 or waves > _FEW_WAVES or lost < _LOST or time.bound_by == "memory" or streams:
                 continue
             saves = lost * saving.share_of_kernel(facts, kernel)
             if saves < saving.NOTICEABLE:

@@ -15,8 +15,13 @@ import math
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.source import read_source
-from tilewright.records import Candidate, Evidence, Finding, Problem
+from tilewright.analysis.source import KernelSource, read_source
+from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
+
+_FILLED = 0.9
+"""Of the multiprocessors; what is left idle beyond that is not worth another cut."""
+_SMALL_TILE = 64 * 64
+"""Values of a product's tile below which its blocks are as small as they should be."""
 
 
 class TooFewBlocks:
@@ -31,14 +36,16 @@ class TooFewBlocks:
         findings = []
         for kernel in facts.kernels:
             blocks = math.prod(kernel.grid)
-            if blocks >= gpu.sms:
+            if blocks >= _FILLED * gpu.sms:
                 continue
             filled = blocks / gpu.sms
             depth = None if kernel.serial_depth is None else kernel.serial_depth * filled
+            written = source.kernel(kernel.name, kernel.line) if source else None
             saves = saving.saved_by_kernel(facts, kernel, grid=(gpu.sms,), serial_depth=depth)
+            if _has_to_add_up(facts, kernel, written):
+                saves -= saving.share_of_another_kernel(facts)
             if saves < saving.NOTICEABLE:
                 continue
-            written = source.kernel(kernel.name, kernel.line) if source else None
             findings.append(
                 saving.finding(
                     self.name,
@@ -52,3 +59,12 @@ class TooFewBlocks:
                 )
             )
         return findings
+
+
+def _has_to_add_up(facts: Facts, kernel: KernelFacts, written: KernelSource | None) -> bool:
+    """Whether more blocks mean partial results, which take another kernel: a block's own reduction is cut, or a
+    product whose tiles are small already."""
+    if kernel.matmul_flops:
+        values = max((math.prod(t.shape) for t in facts.outputs), default=0)
+        return values / math.prod(kernel.grid) <= _SMALL_TILE
+    return written is not None and written.reduces

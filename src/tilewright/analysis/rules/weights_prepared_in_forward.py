@@ -14,11 +14,11 @@ import ast
 from collections.abc import Sequence
 
 from tilewright.analysis import saving, torchops
-from tilewright.analysis.source import called_name, read_source, unguarded
+from tilewright.analysis.source import CandidateSource, called_name, read_source, unguarded
 from tilewright.records import Candidate, Evidence, Finding, Problem
 
 _COPYING = {"contiguous", "clone", "flip", "cat", "stack", "pad", "repeat", "float", "half", "bfloat16", "roll"}
-_COPY_OPS = frozenset({"clone", "copy", "cat", "stack", "flip", "constant_pad_nd", "repeat", "roll", "_to_copy"})
+COPY_OPS = frozenset({"clone", "copy", "cat", "stack", "flip", "constant_pad_nd", "repeat", "roll", "_to_copy"})
 _PARAMETERS = ("weight", "bias", "gamma", "beta", "kernel_weight")
 _PRIOR = 0.1
 """What it saves where the facts are not known."""
@@ -29,20 +29,19 @@ class WeightsPreparedInForward:
 
     def find(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Sequence[Finding]:
         source = read_source(candidate.source, candidate.entry_point)
-        if source is None or source.forward is None:
+        if source is None:
             return []
-        always = (node for node in unguarded(source.forward) if isinstance(node, ast.Call))
-        lines = sorted({call.lineno for call in always if _copies_weights(call)})
+        lines = copied_parameters(source)
         if not lines:
             return []
         facts = saving.slowest_facts(evidence)
         saves = _PRIOR
         if facts is not None:
-            copies = torchops.counted(facts.torch_ops, _COPY_OPS)
+            copies = torchops.counted(facts.torch_ops, COPY_OPS)
             if not copies:
                 return []  # `contiguous` of what is contiguous costs nothing
             copied = sum(n for _, n in copies)
-            left = tuple(op for op in facts.torch_ops if torchops.base_name(op[0]) not in _COPY_OPS)
+            left = tuple(op for op in facts.torch_ops if torchops.base_name(op[0]) not in COPY_OPS)
             weights = float(sum(t.bytes for t in facts.parameters))
             kept = max(0.0, facts.torch_bytes - 2 * weights)
             saves = saving.saved(facts, torch_ops=left, torch_bytes=kept) * min(1.0, len(lines) / copied)
@@ -60,6 +59,14 @@ class WeightsPreparedInForward:
                 lines[0],
             )
         ]
+
+
+def copied_parameters(source: CandidateSource) -> list[int]:
+    """The lines of the calls in forward that copy or reorder a parameter each time."""
+    if source.forward is None:
+        return []
+    always = (node for node in unguarded(source.forward) if isinstance(node, ast.Call))
+    return sorted(call.lineno for call in always if _copies_weights(call))
 
 
 def _copies_weights(call: ast.Call) -> bool:
