@@ -191,7 +191,9 @@ class Address:
         outside: Tensor | bool | None = None
         for code, size, stride in zip(self._indices, shape, strides):
             index = code(frame)
-            if isinstance(index, Tensor):
+            if isinstance(index, Tensor) and not index.numel():
+                pass  # a loop without iterations
+            elif isinstance(index, Tensor):
                 low, high = torch.aminmax(index)
                 if int(low) < 0 or int(high) >= size:
                     bad = (index < 0) | (index >= size)

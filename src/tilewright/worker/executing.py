@@ -180,6 +180,8 @@ def _of_a_smaller_size(candidate: Candidate, size: _Size, ended: Ended) -> _Done
 
 def _at_size(bench: Bench, job: Job, size: _Size, budget_s: float) -> _Done:
     """Raises `NotExecuted` where nothing is said of the candidate, `Ended` where it failed."""
+    if budget_s <= 0:
+        raise NotExecuted("no time was left to execute it", late=True)
     candidate, problem = job.candidate, job.problem
     reference = bench.reference(problem, size.workload, "cpu")
     deadline, done = Deadline(budget_s + min(_GRACE_S, budget_s / 4)), _Done(size.words)

@@ -68,6 +68,20 @@ def test_loop_bounds_may_differ_between_blocks() -> None:
     torch.testing.assert_close(call(kernel, x), expected)
 
 
+def test_a_loop_without_iterations_does_nothing() -> None:
+    nothing = 1 // 2
+
+    @T.prim_func
+    def kernel(A: T.Tensor((4, 8), "float32"), B: T.Tensor((4, 8), "float32")):
+        with T.Kernel(4, threads=32) as bx:
+            for j in T.Parallel(8):
+                B[bx, j] = 1.0
+            for i, j in T.Parallel(nothing, 8):
+                B[bx + i, j] = A[bx + i, j]
+
+    assert bool((call(kernel, torch.randn(4, 8)) == 1).all())
+
+
 def test_while_loops_end_for_each_thread_on_its_own() -> None:
     @T.prim_func
     def kernel(A: T.Tensor((64,), "int32"), B: T.Tensor((64,), "int32")):
