@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tilewright import wiring
-from tilewright.config import OptimizationConfig, resolve
+from tilewright.config import resolve
 from tilewright.hardware import load_gpu
-from tilewright.judge import commit
+from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
 from tilewright.problems import problem_for
 from tilewright.protocols import Evaluator, Gate
@@ -175,9 +175,7 @@ def _settings(seed: Candidate, count: int, gpu: str) -> list[Candidate]:
 
 
 def main(out: Path, what: str, arguments: list[str]) -> None:
-    config = OptimizationConfig()
-    config.kernel_file, config.model, config.evaluator = "2_10", "none", "local"
-    target = wiring.choose_target(resolve(config))
+    target = wiring.choose_target(resolve(config_for("2_10", "local")))
     out.parent.mkdir(parents=True, exist_ok=True)
     with wiring.workers(target) as host:
         bench = Bench(wiring.evaluator_for(target, host), wiring.gates_for(target, host), target.gpu, out)

@@ -26,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from tilewright import jsonform, wiring
-from tilewright.config import OptimizationConfig, resolve
+from tilewright.config import resolve
 from tilewright.errors import MachineryError
 from tilewright.hardware import Gpu
-from tilewright.judge import commit
+from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
 from tilewright.problems import problem_for
 from tilewright.protocols import Evaluator, Gate
@@ -64,9 +64,7 @@ class Setting:
 
 def main(out: Path, kernels: Sequence[str], each: int, seconds: float) -> None:
     started = time.monotonic()
-    config = OptimizationConfig()
-    config.kernel_file, config.model, config.evaluator = kernels[0], "none", "local"
-    target = wiring.choose_target(resolve(config))
+    target = wiring.choose_target(resolve(config_for(kernels[0], "local")))
     out.parent.mkdir(parents=True, exist_ok=True)
     version = commit()
     with wiring.workers(target) as host, closing(wiring.evaluator_for(target, host)) as evaluator:

@@ -22,9 +22,9 @@ from typing import Any
 
 from tilewright import wiring
 from tilewright.channel import WorkerHost
-from tilewright.config import OptimizationConfig, resolve
+from tilewright.config import resolve
 from tilewright.errors import TilewrightError
-from tilewright.judge import commit
+from tilewright.judge import commit, config_for
 from tilewright.kernelfile import KernelFile, corpus_root, load_kernel
 from tilewright.mutants import Mutant, mutants
 from tilewright.problems import problem_for
@@ -130,10 +130,8 @@ class Jury:
     """Judges mutants, several at a time, in the worker processes of one host."""
 
     def __init__(self, device: str, jobs: int) -> None:
-        config = OptimizationConfig()
-        config.kernel_file, config.model = "1_1", "none"
-        config.evaluator = "offline" if device == "cpu" else "local"
-        target = wiring.choose_target(resolve(config))
+        evaluator = "offline" if device == "cpu" else "local"
+        target = wiring.choose_target(resolve(config_for("1_1", evaluator)))
         self._host = WorkerHost("cpu" if device == "cpu" else "cuda", target.gpu, jobs)
         self._gates: Sequence[Gate] = wiring.gates_for(target, self._host, DEADLINE_S)
         self._evaluator: Evaluator | None = None if device == "cpu" else wiring.evaluator_for(target, self._host)

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tilewright import wiring
-from tilewright.config import OptimizationConfig, resolve
+from tilewright.config import resolve
 from tilewright.gates.static import StaticGate
-from tilewright.judge import commit
+from tilewright.judge import commit, config_for
 from tilewright.records import Candidate, Evaluation, Evidence, Job, Measured, Problem
 from tilewright.report import words
 
@@ -51,9 +51,7 @@ def samples() -> Iterator[Sample]:
 
 
 def main(out: Path) -> None:
-    config = OptimizationConfig()
-    config.kernel_file, config.model, config.evaluator = "2_10", "none", "local"
-    target = wiring.choose_target(resolve(config))
+    target = wiring.choose_target(resolve(config_for("2_10", "local")))
     start = time.monotonic()
     out.parent.mkdir(parents=True, exist_ok=True)
     with wiring.workers(target) as host, open(out, "w", encoding="utf-8") as file:

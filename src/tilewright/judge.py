@@ -121,7 +121,7 @@ def evaluate(
         )
         for case in cases
     ]
-    target = target_for(_config(kernels[0], evaluator, gpu), device)
+    target = target_for(config_for(kernels[0], evaluator, gpu), device)
     storing = threading.Lock()
     with (
         closing(wiring.open_store(results)) as store,
@@ -159,7 +159,7 @@ def analyze(
     except MissingDependency as error:
         yield from (_from_source(case, str(error).splitlines()[0]) for case in cases)
         return
-    target = wiring.choose_target(resolve(_config(kernels[0], evaluator, gpu)))
+    target = wiring.choose_target(resolve(config_for(kernels[0], evaluator, gpu)))
     with closing(wiring.host_for(target)) as host, closing(wiring.evaluator_for(target, host)) as parts:
         judge = Judging(target, wiring.cheap_gates_for(target, host), parts)
         yield from (_analyzed(case, judge, target, counters) for case in cases)
@@ -231,7 +231,8 @@ def _from_source(case: Case, why: str) -> Analysis:
     return Analysis(path, case.line_offset, name, "", Evidence(), None, findings, (), case.notes, unknown)
 
 
-def _config(kernel: str, evaluator: str, gpu: str | None) -> OptimizationConfig:
+def config_for(kernel: str, evaluator: str, gpu: str | None = None) -> OptimizationConfig:
+    """Of a kernel that is only judged."""
     config = OptimizationConfig()
     config.kernel_file, config.model, config.evaluator = kernel, "none", evaluator
     if gpu:

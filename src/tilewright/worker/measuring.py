@@ -80,9 +80,9 @@ class Bench:
             return self._references[key]
 
     def answers(self, problem: Problem, workload: Workload) -> tuple[int, Answers]:
-        """A seed and what is known under it: candidates that get a first look share them within one host's life.
+        """A seed and what is known under it: candidates executed on the CPU share them within one host's life.
 
-        A full measurement doesn't: its seeds are its own."""
+        A measurement doesn't: its seeds are its own."""
         with self._lock:
             known = self._answers.setdefault((problem.id, workload), (inputs.secret_seed(), {}))
             while len(self._answers) > _ANSWERS_KEPT:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from tilewright.worker.exchange.devicetray import DeviceTray
-from tilewright.worker.exchange.tray import Slot, Tray
+from tilewright.worker.exchange.tray import Tray, laid_out
 
 
 def tensors_in(output: object) -> list[torch.Tensor]:
@@ -30,13 +30,11 @@ def no_plain_tensors(tensors: Sequence[torch.Tensor]) -> str:
     return ""
 
 
-def written(tray: Tray | DeviceTray, tensors: Sequence[torch.Tensor], offset: int) -> tuple[list[Any], int]:
-    """Slots from `offset` on, where the bytes fit; the end offset tells whether they did."""
-    slots = []
-    for tensor in tensors:
-        slot = Slot(tuple(tensor.shape), tensor.dtype, offset)
-        slots.append(slot.plain())
-        offset += -(-slot.bytes // 256) * 256
-        if offset <= tray.size:
+def written(tray: Tray | DeviceTray, tensors: Sequence[torch.Tensor]) -> tuple[list[Any], bool]:
+    """Where the tensors lie in the tray, one after the other, and whether they fit into it and were written."""
+    slots, size = laid_out([(tensor.shape, tensor.dtype) for tensor in tensors])
+    fits = size <= tray.size
+    if fits:
+        for slot, tensor in zip(slots, tensors):
             tray.write(slot, tensor)
-    return slots, offset
+    return [slot.plain() for slot in slots], fits

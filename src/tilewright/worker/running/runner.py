@@ -165,7 +165,7 @@ class _Runner:
 
     def _do_earlier(self, request: Header, descriptors: list[int]) -> Header:
         """The outputs of the call before the last as they are now."""
-        written(self._trays["outputs"], self._earlier, 0)
+        written(self._trays["outputs"], self._earlier)
         return {}
 
     def _do_clock(self, request: Header, descriptors: list[int]) -> Header:
@@ -246,13 +246,13 @@ class _Runner:
         refused = no_plain_tensors(tensors)
         if refused:
             return {"refused": refused}
-        slots, end = written(self._trays["outputs"], tensors, 0)
+        slots, fits = written(self._trays["outputs"], tensors)
         self._outputs = tensors
         addresses = {tensor.untyped_storage().data_ptr() for tensor in self._inputs}
         return {
             "aliased": any(tensor.untyped_storage().data_ptr() in addresses for tensor in tensors),
             "outputs": slots,
-            "written": end <= self._trays["outputs"].size,
+            "written": fits,
             "expanded": any(map(_expanded, tensors)),
         }
 

@@ -7,6 +7,7 @@ read (a ReLU hides some), never more, so the floor is one that no honest kernel 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -31,6 +32,7 @@ def floor_ms(needed_bytes: float, written_bytes: float, device: Gpu) -> float:
     return moved / device.memory_bytes_per_s * 1e3
 
 
+@functools.cache
 def this_gpu() -> Gpu | None:
     """The row of `gpus.toml`, or what the driver says; None where neither knows its bandwidth."""
     known = gpu_for_device_name(gpu.device_name())

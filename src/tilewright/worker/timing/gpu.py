@@ -65,6 +65,7 @@ def properties() -> dict[str, float]:
     }
 
 
+@functools.cache
 def versions() -> tuple[tuple[str, str], ...]:
     found = {
         "torch": str(torch.__version__),
