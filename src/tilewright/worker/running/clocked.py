@@ -3,11 +3,12 @@
 The inputs of each call are new, and come through a tray: on a GPU behind the gate, after everything was enqueued.
 They are put into tensors that are used again and again, a few of them in an order that the verifier draws, so that no
 call can be told by its addresses; what it returned is copied into the tray of outputs before the next call begins.
+Between the calls lie a few launches of next to nothing, as many as the verifier draws: how long the driver takes to
+start a kernel of a few microseconds depends by several percent on how many launches there were before it.
 """
 
 from __future__ import annotations
 
-import gc
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 
 from tilewright.worker.exchange.devicetray import DeviceTray
 from tilewright.worker.exchange.gate import Hold
-from tilewright.worker.exchange.tray import Slot, Tray, laid_out, view_of
+from tilewright.worker.exchange.tray import Slot, Tray, laid_out
 from tilewright.worker.exchange.wire import Header
 from tilewright.worker.running.building import Forward
 from tilewright.worker.running.returned import no_plain_tensors, tensors_in
@@ -24,8 +25,6 @@ from tilewright.worker.running.stopwatch import CpuStopwatch, CudaStopwatch
 
 AnyTray = Tray | DeviceTray
 _FLOOR_CALLS = 20
-_OWN_SEGMENT_BYTES = 20 << 20
-"""PyTorch's allocator asks the driver for so much alone, and puts nothing else there."""
 
 
 class Clocked:
@@ -41,7 +40,8 @@ class Clocked:
         self._slots = [Slot.from_plain(plain) for plain in request["slots"]]
         self._input_stride, self._output_stride = request["input_stride"], request["output_stride"]
         self._inputs, self._outputs = trays["inputs"], trays["outputs"]
-        self._places = _places(self._slots, self._input_stride, request["places"], device)
+        self._places = _places(self._slots, request["places"], device)
+        self._spacer = torch.zeros(16, device="cuda") if device == "cuda" else None
         self._hold = hold
         if hold is not None:
             for tray in (self._inputs, self._outputs):
@@ -54,7 +54,8 @@ class Clocked:
     def enqueue(self, request: Header) -> Header:
         """Make everything ready for a block. Where it is gated, all calls are enqueued and nothing has begun."""
         self._request = request
-        self._turns = [_Turn(self, call, place) for call, place in enumerate(request["places"])]
+        drawn = zip(request["places"], request["spacing"])
+        self._turns = [_Turn(self, call, place, spacing) for call, (place, spacing) in enumerate(drawn)]
         if request["gated"]:
             assert isinstance(self._stopwatch, CudaStopwatch) and self._hold is not None
             hold = self._hold
@@ -83,11 +84,14 @@ class Clocked:
             return watch.latencies(self._plain_outputs, self._turns)
         return watch.run(self._plain_outputs, self._turns)
 
-    def put(self, call: int, place: int) -> Sequence[torch.Tensor]:
+    def put(self, call: int, place: int, spacing: int) -> Sequence[torch.Tensor]:
         tensors = self._places[place]
         for tensor, slot in zip(tensors, self._slots):
             moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._input_stride)
             tensor.copy_(self._inputs.view(moved), non_blocking=True)
+        if self._spacer is not None:
+            for _ in range(spacing):
+                self._spacer.zero_()
         return tensors
 
     def keep(self, call: int, output: Any) -> list[Any]:
@@ -108,19 +112,9 @@ class Clocked:
         return output
 
 
-def _places(slots: Sequence[Slot], stride: int, count: int, device: str) -> list[list[torch.Tensor]]:
-    """Tensors like one call's inputs, so many times.
-
-    On a GPU in memory of their own, after the allocator has given back what it held: a kernel of a few microseconds
-    takes several percent more or less by where its memory lies, and this is to be alike in all processes.
-    """
-    if device != "cuda":
-        return [[torch.empty(slot.shape, dtype=slot.dtype) for slot in slots] for _ in range(count)]
-    gc.collect()
-    torch.cuda.empty_cache()
-    memory = torch.empty(max(_OWN_SEGMENT_BYTES, stride * count), dtype=torch.uint8, device=device)
-    starts = [stride * place for place in range(count)]
-    return [[view_of(memory, slot, start) for slot in slots] for start in starts]
+def _places(slots: Sequence[Slot], count: int, device: str) -> list[list[torch.Tensor]]:
+    """Tensors like one call's inputs, so many times."""
+    return [[torch.empty(slot.shape, dtype=slot.dtype, device=device) for slot in slots] for _ in range(count)]
 
 
 class _Nothing:
@@ -132,12 +126,12 @@ class _Nothing:
 
 
 class _Turn:
-    def __init__(self, clocked: Clocked, call: int, place: int) -> None:
-        self._clocked, self._call, self._place = clocked, call, place
+    def __init__(self, clocked: Clocked, call: int, place: int, spacing: int) -> None:
+        self._clocked, self._call, self._place, self._spacing = clocked, call, place, spacing
         self.described: list[Any] = []
 
     def put(self) -> Sequence[torch.Tensor]:
-        return self._clocked.put(self._call, self._place)
+        return self._clocked.put(self._call, self._place, self._spacing)
 
     def keep(self, output: Any) -> None:
         self.described = self._clocked.keep(self._call, output)

@@ -21,7 +21,7 @@ from tilewright.records import Clock, Effort
 from tilewright.worker.exchange.tray import laid_out
 from tilewright.worker.processes.nursery import Deadline, Runner
 from tilewright.worker.timing import gpu, intervals
-from tilewright.worker.timing.sides import PLACES, GateRefused, Ran, Side
+from tilewright.worker.timing.sides import PLACES, SPACING, GateRefused, Ran, Side
 from tilewright.worker.timing.timedoutputs import OutputCheck
 from tilewright.worker.verifying.expected import Expected
 from tilewright.worker.verifying.verifier import Trial
@@ -151,7 +151,7 @@ class _Timer:
         runners = [("candidate", trial.runner), *baselines]
         self._sides = [Side(name, r, deadline, given, expected, max(_WARM_UP, self._block)) for name, r in runners]
         self._check = OutputCheck(trial, expected)
-        self._places = random.Random(secrets.randbits(64))
+        self._drawn = random.Random(secrets.randbits(64))
         self._refusals = 0
         self._excess: list[float] = []
         self._wall_ratios: list[float] = []
@@ -187,7 +187,8 @@ class _Timer:
     def _warm_up(self) -> None:
         """Clocks, caches, kernels that are loaded as they are first called: not behind a gate."""
         givens = [self._trial.fresh_inputs() for _ in range(_WARM_UP)]
-        rans = [side.run(givens, "device", self._drawn_places(_WARM_UP), gated=False) for side in self._sides]
+        places = self._drawn_below(PLACES, _WARM_UP)
+        rans = [side.run(givens, "device", places, [0] * _WARM_UP, gated=False) for side in self._sides]
         self._check.check(givens, self._sides[0], self._sides[1], rans[0], strictly=_WARM_UP)
         pair_ms = sum(min(ran.ms) for ran in rans)
         wanted = max(self._plan.block, int(_BLOCK_MS / pair_ms))
@@ -196,11 +197,14 @@ class _Timer:
     def _round(self, clock: Clock, series: Sequence[Series], swapped: bool) -> bool:
         """A block of each side, then the candidate's outputs. False where it doesn't count."""
         givens = [self._trial.fresh_inputs() for _ in range(self._block)]
-        places = self._drawn_places(len(givens))
+        places, spacing = self._drawn_below(PLACES, self._block), self._drawn_below(SPACING, self._block)
         rans: dict[str, Ran] = {}
         for side in reversed(self._sides) if swapped else self._sides:
             try:
-                rans[side.name] = side.run(givens, clock, places, gated=True)
+                # All sides have as many small launches, for the audit, and each its own order of them: pairs that
+                # had the same ones before them would differ by where the two processes stood before that.
+                spaced = self._drawn.sample(spacing, len(spacing))
+                rans[side.name] = side.run(givens, clock, places, spaced, gated=True)
             except GateRefused:
                 self._after_refusal(side)
                 return False
@@ -231,8 +235,8 @@ class _Timer:
             unexplained = [(ran.wall_ms - sum(ran.ms)) / len(ran.ms) for ran in (candidate, reference)]
             self._excess.append(unexplained[0] - unexplained[1])
 
-    def _drawn_places(self, count: int) -> list[int]:
-        return [self._places.randrange(PLACES) for _ in range(count)]
+    def _drawn_below(self, end: int, count: int) -> list[int]:
+        return [self._drawn.randrange(end) for _ in range(count)]
 
 
 def _block_size(most: int, given: Sequence[torch.Tensor], expected: Expected) -> int:

@@ -17,6 +17,8 @@ from tilewright.worker.verifying.expected import Expected
 
 PLACES = 2
 """Sets of tensors that the inputs of timed calls are put into, in an order drawn here."""
+SPACING = 8
+"""Before each timed call lie less than so many small launches, drawn here: see `running.clocked`."""
 _ENQUEUED_WITHIN_S = 0.3
 """Ten calls are enqueued in a few ms; after this long one of them waits for the device, which waits for us."""
 
@@ -68,11 +70,19 @@ class Side:
         }
         runner.ask(request, deadline)
 
-    def run(self, givens: Sequence[Sequence[torch.Tensor]], clock: Clock, places: Sequence[int], gated: bool) -> Ran:
+    def run(
+        self,
+        givens: Sequence[Sequence[torch.Tensor]],
+        clock: Clock,
+        places: Sequence[int],
+        spacing: Sequence[int],
+        gated: bool,
+    ) -> Ran:
         """A block, one call for each of `givens`. Raises `GateRefused`; the block then counts for nothing."""
         gated = gated and self.gated and clock == "device"
         number = self._gate.next_round if gated and self._gate else 0
-        request = {"op": "enqueue", "clock": clock, "gated": gated, "round": number, "places": list(places)}
+        request: Header = {"op": "enqueue", "clock": clock, "gated": gated, "round": number}
+        request |= {"places": list(places), "spacing": list(spacing)}
         self.runner.post(request)
         refused = gated and not self.runner.answers_within(_ENQUEUED_WITHIN_S)
         if not refused:
