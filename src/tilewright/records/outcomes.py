@@ -43,7 +43,7 @@ class WorkloadTiming:
     baseline_ms: float
 
 
-Clock = Literal["device", "latency"]
+Clock = Literal["device", "events", "latency"]
 """device: from the first to the last kernel of one forward, the queue kept full, so that no gap of the host counts.
 latency: one call on an idle stream, the host's part included."""
 

@@ -10,11 +10,12 @@ from tilewright.scores import Versus, against, over
 
 
 def fields(measurement: Measurement) -> dict[str, Any]:
-    """For programs (DESIGN: `evaluate --json`). `clocks` holds ratio and interval by clock and baseline."""
+    """For programs (DESIGN: `evaluate --json`). `clocks` holds ratio and interval by clock and baseline: `device`,
+    `latency`, and `events` where the device's clock is its own record of the kernels."""
     everything = against(measurement)
     clocks: dict[str, dict[str, Any]] = {"device": {}, "latency": {}}
     for one in everything:
-        clocks[one.clock][one.baseline] = {"ratio": one.ratio, "interval": [one.low, one.high]}
+        clocks.setdefault(one.clock, {})[one.baseline] = {"ratio": one.ratio, "interval": [one.low, one.high]}
     return {
         "speedup_ratio": measurement.speedup_ratio,
         "interval": [measurement.low, measurement.high],
@@ -62,7 +63,7 @@ def _comparisons(measurement: Measurement) -> list[str]:
     everything = against(measurement)
     names = list(dict.fromkeys(one.baseline for one in everything))
     if len(names) == 1:
-        return [f"latency clock: {_ratio(one)}" for one in everything if one.clock == "latency"]
+        return [f"{one.clock} clock: {_ratio(one)}" for one in everything if one.clock != "device"]
     width = max(len(words.baseline(name)) for name in names)
     lines = [f"{'over':<{width}}  {'device clock':<22}  latency clock"]
     for name in names:

@@ -40,6 +40,7 @@ from tilewright.worker.verifying.inputs import Reference
 from tilewright.worker.verifying.verifier import Answers, Trial
 
 CLOCK = "device: events around one forward, queue kept full"
+CLOCK_TRACED = "device: first to last kernel of one forward by CUPTI, queue kept full"
 CONFIRMATIONS = 3
 """Times that a new best is measured again, each with processes and seeds of its own."""
 _REFERENCES_KEPT = 16
@@ -189,7 +190,7 @@ def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> Timing:
 def _lies(taken: Timing) -> bool:
     """Whether in every round far more time went by than the candidate's process says, by any noise; or whether it
     says less than a kernel takes that does nothing."""
-    if taken.candidate_ms < _LEAST_LAUNCH * taken.launch_floor_us / 1e3:
+    if taken.events_ms < _LEAST_LAUNCH * taken.launch_floor_us / 1e3:
         return True
     seen = taken.candidate_ms + taken.surely_hidden_ms
     return seen > _LIE_FACTOR * taken.candidate_ms and taken.surely_hidden_ms > _LIE_MS
@@ -240,7 +241,7 @@ def _measured(rounds: Sequence[list[_Result]], job: Job) -> Measured:
             gpu=gpu.short_name(device),
             device=device,
             versions=gpu.versions(),
-            clock=CLOCK,
+            clock=CLOCK_TRACED if all(result.timing.traced for result in results) else CLOCK,
             checked_calls=sum(result.trial.checked_calls for result in results),
             error_ratio=_worst(results),
             trust=trusted.grade,

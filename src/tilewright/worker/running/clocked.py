@@ -9,7 +9,6 @@ start a kernel of a few microseconds depends by several percent on how many laun
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from tilewright.worker.exchange.wire import Header
 from tilewright.worker.running.building import Forward
 from tilewright.worker.running.returned import no_plain_tensors, tensors_in
 from tilewright.worker.running.stopwatch import CpuStopwatch, CudaStopwatch
+from tilewright.worker.running.tracing import Tracer, spans_ms
 
 AnyTray = Tray | DeviceTray
 _FLOOR_CALLS = 20
@@ -48,6 +48,7 @@ class Clocked:
                 if isinstance(tray, Tray):
                     tray.pin()
         self._stopwatch: CpuStopwatch | CudaStopwatch = CudaStopwatch() if device == "cuda" else CpuStopwatch()
+        self._tracer = Tracer()
         self._turns: list[_Turn] = []
         self._request: Header = {}
 
@@ -59,6 +60,7 @@ class Clocked:
         if request["gated"]:
             assert isinstance(self._stopwatch, CudaStopwatch) and self._hold is not None
             hold = self._hold
+            self._tracer.start()
             self._stopwatch.enqueue(self._plain_outputs, self._turns, lambda: hold.until(request["round"]))
         return {}
 
@@ -66,13 +68,20 @@ class Clocked:
         """Times in ms of the block's calls, and what each returned: shapes, dtypes and places in the tray."""
         return {"ms": self._times(), "calls": [turn.described for turn in self._turns]}
 
+    def record(self) -> Header:
+        """Times in ms of the gated block's calls by the device's record; none where it has none."""
+        assert isinstance(self._stopwatch, CudaStopwatch)
+        pieces, turns = self._tracer.stop(), self._turns
+        before, after = [turn.before for turn in turns], [turn.after for turn in turns]
+        return {"spans": spans_ms(pieces, before, after, self._stopwatch.flushed)}
+
     def floor_us(self) -> float:
-        """Median of what the device's clock reads for a kernel that does next to nothing."""
+        """The least that events read for a kernel that does next to nothing."""
         if isinstance(self._stopwatch, CpuStopwatch):
             return 0.0
         few = torch.zeros(16, device="cuda")
         self._stopwatch.enqueue(lambda: few.zero_(), [_Nothing()] * _FLOOR_CALLS, hold=lambda: None)
-        return 1e3 * statistics.median(self._stopwatch.finish())
+        return 1e3 * min(self._stopwatch.finish())
 
     def _times(self) -> list[float]:
         watch = self._stopwatch
@@ -94,14 +103,15 @@ class Clocked:
                 self._spacer.zero_()
         return tensors
 
-    def keep(self, call: int, output: Any) -> list[Any]:
+    def keep(self, call: int, output: Any) -> tuple[list[Any], int]:
+        """What was returned, described, and how many copies of it were launched."""
         tensors = tensors_in(output)
         slots, size = laid_out([(tuple(tensor.shape), tensor.dtype) for tensor in tensors])
-        if size <= self._output_stride:
-            for tensor, slot in zip(tensors, slots):
-                moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._output_stride)
-                self._outputs.view(moved).copy_(tensor, non_blocking=True)
-        return [slot.plain() for slot in slots]
+        kept = list(zip(tensors, slots)) if size <= self._output_stride else []
+        for tensor, slot in kept:
+            moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._output_stride)
+            self._outputs.view(moved).copy_(tensor, non_blocking=True)
+        return [slot.plain() for slot in slots], sum(tensor.numel() > 0 for tensor, _ in kept)
 
     def _plain_outputs(self, *inputs: torch.Tensor) -> Any:
         """What would only be computed as it is copied, after the clock was read, is no output."""
@@ -129,9 +139,13 @@ class _Turn:
     def __init__(self, clocked: Clocked, call: int, place: int, spacing: int) -> None:
         self._clocked, self._call, self._place, self._spacing = clocked, call, place, spacing
         self.described: list[Any] = []
+        self.before = self.after = 0
+        """Pieces of work on the device that this call begins and ends with, beside what forward launches."""
 
     def put(self) -> Sequence[torch.Tensor]:
-        return self._clocked.put(self._call, self._place, self._spacing)
+        inputs = self._clocked.put(self._call, self._place, self._spacing)
+        self.before = sum(tensor.numel() > 0 for tensor in inputs) + self._spacing + 1  # the flush comes last
+        return inputs
 
     def keep(self, output: Any) -> None:
-        self.described = self._clocked.keep(self._call, output)
+        self.described, self.after = self._clocked.keep(self._call, output)

@@ -186,6 +186,10 @@ class _Runner:
         assert self._clocked is not None
         return self._clocked.finish()
 
+    def _do_record(self, request: Header, descriptors: list[int]) -> Header:
+        assert self._clocked is not None
+        return self._clocked.record()
+
     def _do_floor(self, request: Header, descriptors: list[int]) -> Header:
         assert self._clocked is not None
         return {"us": self._clocked.floor_us()}

@@ -46,7 +46,9 @@ class CpuStopwatch:
 class CudaStopwatch:
     def __init__(self) -> None:
         properties = torch.cuda.get_device_properties(torch.cuda.current_device())
-        self._flush = torch.empty(2 * properties.L2_cache_size, dtype=torch.uint8, device="cuda")
+        self.flushed = 2 * properties.L2_cache_size
+        """Bytes overwritten before each call."""
+        self._flush = torch.empty(self.flushed, dtype=torch.uint8, device="cuda")
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
     def enqueue(self, forward: Forward, turns: Sequence[Turn], hold: Callable[[], None]) -> None:

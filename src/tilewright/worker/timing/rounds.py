@@ -4,10 +4,14 @@ Candidate and baselines run in processes of their own that take turns: blocks of
 the order swapped each time. A pair is the i-th call of two blocks of a round. Every output of the candidate's timed
 calls is compared. The times are its process's own word; the clock here, which runs from the moment in which the
 inputs are there until the last output is, audits them.
+
+The device's clock is its record of the kernels where all rounds have one that agrees with the events around the
+calls, and those events otherwise. The record counts in steps of 32 ns: short calls are paired by the mean of a few.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import secrets
 import statistics
@@ -63,6 +67,12 @@ _BLOCK_MS = 5.0
 """Blocks of short calls are about this long."""
 _BLOCK_BYTES = 2 << 30
 """Inputs and outputs of a block, at most (and of a side: the candidate's and each baseline's)."""
+_RECORD_STEP_MS = 32e-6
+_FINE = 4e-3
+_MOST_CALLS_A_PAIR = 5
+_BESIDE_MS = 1.5e-3
+_BESIDE_SHARE = 0.05
+"""Events may read this much more beside a forward's kernels than beside the reference's: it may start slower."""
 _MOST_DROPPED = 20
 """Rounds dropped because the GPU was throttled."""
 
@@ -78,8 +88,9 @@ class Series:
     low: float = 0.0
     high: float = 0.0
 
-    def add(self, candidate: Ran, baseline: Ran) -> None:
-        self.pairs += zip(candidate.ms, baseline.ms)
+    def add(self, candidate: Sequence[float], baseline: Sequence[float]) -> None:
+        """Times in ms of so many calls each."""
+        self.pairs += zip(candidate, baseline)
         self.ratio, self.low, self.high = intervals.median_interval([b / c for c, b in self.pairs])
 
 
@@ -89,6 +100,8 @@ class Timing:
 
     series: list[Series]
     baseline: str
+    traced: bool = False
+    """Whether the device's clock is its record of the kernels."""
     stopped_early: bool = False
     gated: bool = False
     """Whether all blocks of candidate and reference were enqueued before the device began."""
@@ -112,6 +125,13 @@ class Timing:
     @property
     def candidate_ms(self) -> float:
         return statistics.median(candidate for candidate, _ in self.headline.pairs)
+
+    @property
+    def events_ms(self) -> float:
+        """A call of the candidate's by the events around it."""
+        clock = "events" if self.traced else "device"
+        by_events = next(s for s in self.series if (s.baseline, s.clock) == (self.baseline, clock))
+        return statistics.median(candidate for candidate, _ in by_events.pairs)
 
 
 def timed(
@@ -155,9 +175,21 @@ class _Timer:
         self._refusals = 0
         self._excess: list[float] = []
         self._wall_ratios: list[float] = []
-        self._timing = Timing([Series(name, "device") for name, _ in baselines], headline)
+        names = [name for name, _ in baselines]
+        self._by_events = [Series(name, "events") for name in names]
+        self._by_record = [Series(name, "device") for name in names]
+        self._timing = Timing(self._by_record, headline, traced=trial.reference.device == "cuda")
+        if not self._timing.traced:
+            self._leave_record()
 
     def run(self, stop_below: float | None) -> Timing:
+        try:
+            return self._run(stop_below)
+        finally:
+            for side in self._sides[1:]:  # the next candidate is timed against them too
+                side.settle()
+
+    def _run(self, stop_below: float | None) -> Timing:
         timing, plan = self._timing, self._plan
         self._warm_up()
         if plan.latencies:
@@ -166,7 +198,7 @@ class _Timer:
         swapped = False
         while not enough(timing.headline, plan, time.monotonic() - start):
             swapped = not swapped
-            if not self._round("device", timing.series, swapped):
+            if not self._device_round(swapped):
                 continue
             head = timing.headline
             if stop_below is not None and len(head.pairs) >= _EARLY_PAIRS:
@@ -177,7 +209,10 @@ class _Timer:
         self._block, timing.block = min(self._block, plan.block), self._block
         while plan.latencies > len(latencies[0].pairs) and not timing.stopped_early:
             swapped = not swapped
-            self._round("latency", latencies, swapped)
+            rans = self._round("latency", swapped)
+            for one in latencies if rans else ():
+                one.add(rans["candidate"].ms, rans[one.baseline].ms)
+        timing.series = [*timing.series, *(self._by_events if timing.traced else ())]
         timing.series += [series for series in latencies if series.pairs]
         timing.gated = self._sides[0].gated and self._sides[1].gated
         timing.hidden_ms, timing.surely_hidden_ms = statistics.median(self._excess), min(self._excess)
@@ -194,8 +229,31 @@ class _Timer:
         wanted = max(self._plan.block, int(_BLOCK_MS / pair_ms))
         self._block = self._most = max(1, min(self._most, wanted, int(self._plan.seconds * 1e3 / 4 / pair_ms)))
 
-    def _round(self, clock: Clock, series: Sequence[Series], swapped: bool) -> bool:
-        """A block of each side, then the candidate's outputs. False where it doesn't count."""
+    def _device_round(self, swapped: bool) -> bool:
+        """False where it doesn't count."""
+        rans = self._round("device", swapped)
+        if not rans:
+            return False
+        candidate, reference = rans["candidate"], rans[self._sides[1].name]
+        for one in self._by_events:
+            one.add(candidate.ms, rans[one.baseline].ms)
+        if self._timing.traced and not all(_agree(rans[side.name], reference) for side in self._sides):
+            self._leave_record()
+        if self._timing.traced:
+            size = _calls_a_pair(min(statistics.median(ran.spans) for ran in rans.values()))
+            for one in self._by_record:
+                one.add(_means(candidate.spans, size), _means(rans[one.baseline].spans, size))
+        self._audit(candidate, reference)
+        return True
+
+    def _leave_record(self) -> None:
+        """From here on, and for what was taken before, the events are the device's clock."""
+        for one in self._by_events:
+            one.clock = "device"
+        self._timing.traced, self._timing.series = False, self._by_events
+
+    def _round(self, clock: Clock, swapped: bool) -> dict[str, Ran]:
+        """A block of each side, then the candidate's outputs. Empty where it doesn't count."""
         givens = [self._trial.fresh_inputs() for _ in range(self._block)]
         places, spacing = self._drawn_below(PLACES, self._block), self._drawn_below(SPACING, self._block)
         rans: dict[str, Ran] = {}
@@ -206,8 +264,11 @@ class _Timer:
                 spaced = self._drawn.sample(spacing, len(spacing))
                 rans[side.name] = side.run(givens, clock, places, spaced, gated=True)
             except GateRefused:
+                for one in self._sides:
+                    one.settle()
                 self._after_refusal(side)
-                return False
+                return {}
+        rans = {side.name: side.recorded(rans[side.name]) for side in self._sides}
         candidate = rans["candidate"]
         self._check.check(givens, self._sides[0], self._sides[1], candidate)
         sample = gpu.sample() if self._trial.reference.device == "cuda" else None
@@ -215,11 +276,8 @@ class _Timer:
             self._timing.samples.append(sample)
             if sample.throttled and self._timing.dropped < _MOST_DROPPED:
                 self._timing.dropped += 1
-                return False
-        for one in series:
-            one.add(candidate, rans[one.baseline])
-        self._audit(candidate, rans[self._sides[1].name], clock)
-        return True
+                return {}
+        return rans
 
     def _after_refusal(self, side: Side) -> None:
         """The first may be something that is done once, the next more launches than the driver's queue holds; where
@@ -229,14 +287,33 @@ class _Timer:
             side.gated = self._block > 1
             self._block = self._block // 4 or 1 if side.gated else self._most
 
-    def _audit(self, candidate: Ran, reference: Ran, clock: Clock) -> None:
-        if clock == "device":
-            self._wall_ratios.append(reference.wall_ms / candidate.wall_ms)
-            unexplained = [(ran.wall_ms - sum(ran.ms)) / len(ran.ms) for ran in (candidate, reference)]
-            self._excess.append(unexplained[0] - unexplained[1])
+    def _audit(self, candidate: Ran, reference: Ran) -> None:
+        self._wall_ratios.append(reference.wall_ms / candidate.wall_ms)
+        unexplained = [(ran.wall_ms - sum(ran.ms)) / len(ran.ms) for ran in (candidate, reference)]
+        self._excess.append(unexplained[0] - unexplained[1])
 
     def _drawn_below(self, end: int, count: int) -> list[int]:
         return [self._drawn.randrange(end) for _ in range(count)]
+
+
+def _agree(ran: Ran, reference: Ran) -> bool:
+    """Whether all calls were recorded, and the events read no more beside the kernels than they do in the reference's
+    process, whose word can be taken."""
+    if not ran.spans or not reference.spans:
+        return False
+    beside, usual = (statistics.median(ms - span for ms, span in zip(r.ms, r.spans)) for r in (ran, reference))
+    return beside - usual <= max(_BESIDE_MS, _BESIDE_SHARE * statistics.median(ran.ms))
+
+
+def _calls_a_pair(ms: float) -> int:
+    """So many that their mean is finer than four thousandths, for calls this short."""
+    return max(1, min(_MOST_CALLS_A_PAIR, math.ceil(_RECORD_STEP_MS / (_FINE * ms))))
+
+
+def _means(times: Sequence[float], size: int) -> list[float]:
+    """Of so many neighbours each; what is left over at the end counts for nothing unless it is all there is."""
+    size = min(size, len(times))
+    return [statistics.fmean(times[at : at + size]) for at in range(0, len(times) - size + 1, size)]
 
 
 def _block_size(most: int, given: Sequence[torch.Tensor], expected: Expected) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -29,13 +29,16 @@ class GateRefused(Exception):
 
 @dataclass(frozen=True)
 class Ran:
-    """A block of calls: each one's time by the process's own clock, and all of it by the clock here, in ms."""
+    """A block of calls: each one's time by the process's own clock, and all of it by the clock here, in ms.
+
+    `ms` are by events, or the host's clock on a CPU; `spans` by the device's record of the kernels, all or none."""
 
     ms: list[float]
     wall_ms: float
     gated: bool
     described: list[object]
     """Of each call its outputs as the process describes them: lists of shape, dtype and offset."""
+    spans: list[float] = field(default_factory=list)
 
 
 class Side:
@@ -61,6 +64,7 @@ class Side:
         runner.trays(deadline, inputs=self._input_stride * calls, outputs=self._output_stride * calls)
         self._gate = runner.gate(deadline)
         self.gated = self._gate is not None
+        self._recording = False
         request: Header = {
             "op": "clock",
             "slots": [slot.plain() for slot in self._slots],
@@ -99,7 +103,29 @@ class Side:
             start = time.perf_counter()
             self._gate.open()
         header = self.runner.answer(self._deadline)
-        return self._checked(header, len(givens), (time.perf_counter() - start) * 1e3, gated)
+        wall_ms = (time.perf_counter() - start) * 1e3
+        if gated:
+            self.runner.post({"op": "record"})  # it reads its record while others have their turns
+            self._recording = True
+        return self._checked(header, len(givens), wall_ms, gated)
+
+    def recorded(self, ran: Ran) -> Ran:
+        """The last block with its spans, where there are any."""
+        spans = self.settle(len(ran.ms))
+        if len(spans) != len(ran.ms) or not all(0 < span <= time for span, time in zip(spans, ran.ms)):
+            return ran
+        return replace(ran, spans=spans)
+
+    def settle(self, calls: int = 0) -> list[float]:
+        """Take the answer that is still to come, if one is."""
+        if not self._recording:
+            return []
+        self._recording = False
+        header = self.runner.answer(self._deadline)
+        try:
+            return wire.numbers(header, "spans", float, calls) if calls else []
+        except wire.BadFrame as error:
+            raise Ended(Crashed(f"wrote to the evaluator's channel: {error}")) from None
 
     def launch_floor_us(self) -> float:
         """What its clock reads for a kernel of 16 numbers, in a process whose word can be taken; 0 on a CPU."""

@@ -57,6 +57,8 @@ def of_timing(timing: Timing, job: Job, isolation: Isolation, seconds: float) ->
             against.append(f"the evaluator's clock saw {more} than the candidate's process says")
     else:
         missing.append("a forward waits for the device, so that its times include the host's part")
+    if not timing.traced:
+        notes.append("timed by events around the calls: the device's record of the kernels was not to be had")
     if not timing.samples:
         missing.append("NVML gave no clocks, temperature or power (is nvidia-ml-py installed?)")
     foreign = {pid for sample in timing.samples for pid in sample.foreign}
