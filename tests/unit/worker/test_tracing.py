@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from tilewright.worker.running.tracing import Piece, spans_ms
+from tilewright.worker.running.cupti import Activities, Piece, Unavailable
+from tilewright.worker.running.tracing import spans_ms
 from tilewright.worker.timing.rounds import _agree, _calls_a_pair, _means
 from tilewright.worker.timing.sides import Ran
 
@@ -16,19 +18,19 @@ def block(before: list[int], kernels: list[list[tuple[int, int]]], after: int) -
     """Copies and small launches, a flush, the kernels as (gap, length) in ns, copies of outputs; for each call."""
     pieces, now = [], 1000
 
-    def put(name: str, length: int, gap: int = 500) -> None:
+    def put(length: int, gap: int = 500, filled: int = 0) -> None:
         nonlocal now
-        pieces.append(Piece(name, now + gap, now + gap + length))
+        pieces.append(Piece(now + gap, now + gap + length, filled))
         now += gap + length
 
     for ahead, own in zip(before, kernels):
         for _ in range(ahead - 1):
-            put("copy", COPY_NS)
-        put("Memset (Device)", FLUSH_NS)
+            put(COPY_NS)
+        put(FLUSH_NS, filled=FLUSHED)
         for gap, length in own:
-            put("kernel", length, gap)
+            put(length, gap)
         for _ in range(after):
-            put("copy", COPY_NS)
+            put(COPY_NS)
     return pieces
 
 
@@ -42,7 +44,7 @@ def test_a_piece_too_few_or_too_many_leaves_no_spans() -> None:
     before = [3, 9, 2]
     pieces = block(before, [[(2000, 1800)]] * 3, after=1)
     assert spans_ms(pieces[:-1], before, [1, 1, 1], FLUSHED) == []
-    assert spans_ms([*pieces, Piece("kernel", 10**9, 10**9 + 5)], before, [1, 1, 1], FLUSHED) == []
+    assert spans_ms([*pieces, Piece(10**9, 10**9 + 5)], before, [1, 1, 1], FLUSHED) == []
     assert spans_ms([], before, [1, 1, 1], FLUSHED) == []
     assert spans_ms([], [], [], FLUSHED) == []
 
@@ -55,12 +57,12 @@ def test_calls_that_launch_differently_are_noticed_though_their_sum_fits() -> No
 
 def test_a_kernel_that_began_before_the_flush_is_noticed() -> None:
     pieces = block([2, 2], [[(2000, 1800)]] * 2, after=1)
-    early = [Piece("kernel", 1, 2), *(p for p in pieces if p is not pieces[2])]
+    early = [Piece(1, 2), *(p for p in pieces if p is not pieces[2])]
     assert spans_ms(early, [2, 2], [1, 1], FLUSHED) == []
 
 
 def test_kernels_on_several_streams_end_with_the_longest() -> None:
-    pieces = [Piece("Memset", 0, FLUSH_NS), Piece("long", 40_000, 90_000), Piece("short", 41_000, 42_000)]
+    pieces = [Piece(0, FLUSH_NS, FLUSHED), Piece(40_000, 90_000), Piece(41_000, 42_000)]
     assert spans_ms(pieces, [1], [0], FLUSHED) == pytest.approx([0.05])
 
 
@@ -78,3 +80,9 @@ def test_short_calls_are_paired_by_the_mean_of_as_many_as_the_step_of_the_record
     assert [_calls_a_pair(ms) for ms in (0.0018, 0.008, 0.1)] == [5, 1, 1]
     assert _means([1.0, 3.0, 5.0, 7.0, 100.0], 2) == [2.0, 6.0]
     assert _means([1.0, 2.0], 10) == [1.5]
+
+
+def test_the_device_is_not_asked_where_there_is_none() -> None:
+    if torch.version.cuda is None:
+        with pytest.raises(Unavailable):
+            Activities()
