@@ -18,15 +18,15 @@ def block(before: list[int], kernels: list[list[tuple[int, int]]], after: int) -
     """Copies and small launches, a flush, the kernels as (gap, length) in ns, copies of outputs; for each call."""
     pieces, now = [], 1000
 
-    def put(length: int, gap: int = 500, filled: int = 0) -> None:
+    def put(length: int, gap: int = 500) -> None:
         nonlocal now
-        pieces.append(Piece(now + gap, now + gap + length, filled))
+        pieces.append(Piece(now + gap, now + gap + length))
         now += gap + length
 
     for ahead, own in zip(before, kernels):
         for _ in range(ahead - 1):
             put(COPY_NS)
-        put(FLUSH_NS, filled=FLUSHED)
+        put(FLUSH_NS)
         for gap, length in own:
             put(length, gap)
         for _ in range(after):
@@ -62,7 +62,7 @@ def test_a_kernel_that_began_before_the_flush_is_noticed() -> None:
 
 
 def test_kernels_on_several_streams_end_with_the_longest() -> None:
-    pieces = [Piece(0, FLUSH_NS, FLUSHED), Piece(40_000, 90_000), Piece(41_000, 42_000)]
+    pieces = [Piece(0, FLUSH_NS), Piece(40_000, 90_000), Piece(41_000, 42_000)]
     assert spans_ms(pieces, [1], [0], FLUSHED) == pytest.approx([0.05])
 
 

@@ -6,10 +6,12 @@ a hundred calls. Constants and offsets are of `cupti_activity.h`, alike in CUPTI
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +21,8 @@ _KINDS = (_MEMCPY, _MEMSET, _CONCURRENT_KERNEL)
 _FLUSH_FORCED = 1
 _BUFFER_BYTES = 4 << 20
 _ALIGNMENT = 8
-_HEAD = struct.Struct("<iIQQQ")
-"""Of these three kinds' records: the kind, something else, bytes (not of a kernel's), start and end in ns."""
+_HEAD = struct.Struct("<i12xQQ")
+"""Of these three kinds' records: the kind, something else, start and end in ns."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,6 @@ class Piece:
 
     start_ns: int
     end_ns: int
-    filled: int = 0
-    """Bytes, where it is a fill."""
 
 
 class Unavailable(Exception):
@@ -47,11 +47,7 @@ class Activities:
     """A process has one at most, since CUPTI has one pair of callbacks."""
 
     def __init__(self) -> None:
-        major = (torch.version.cuda or "0").split(".")[0]
-        try:
-            self._library = ctypes.CDLL(f"libcupti.so.{major}")  # PyTorch has loaded it
-        except OSError as error:
-            raise Unavailable(str(error)) from None
+        self._library = _library()
         self._lent: dict[int, Any] = {}
         self._pieces: list[Piece] = []
         self._callbacks = (_REQUESTED(self._lend), _COMPLETED(self._take_back))  # CUPTI keeps only their addresses
@@ -84,10 +80,21 @@ class Activities:
         record = ctypes.c_void_p()
         following = self._library.cuptiActivityGetNextRecord
         while valid and following(ctypes.c_void_p(buffer), ctypes.c_size_t(valid), ctypes.byref(record)) == 0:
-            kind, _, size_of, start, end = _HEAD.unpack(ctypes.string_at(record.value or 0, _HEAD.size))
+            kind, start, end = _HEAD.unpack(ctypes.string_at(record.value or 0, _HEAD.size))
             if kind in _KINDS:
-                self._pieces.append(Piece(start, end, size_of if kind == _MEMSET else 0))
+                self._pieces.append(Piece(start, end))
         self._lent.pop(buffer, None)
+
+
+def _library() -> ctypes.CDLL:
+    """PyTorch's own, which it loads by name or brings along as a package."""
+    name = f"libcupti.so.{(torch.version.cuda or '0').split('.')[0]}"
+    packages = Path(torch.__file__).resolve().parents[1]
+    beside = [*packages.glob(f"nvidia/*/lib/{name}"), *packages.glob(f"torch/lib/{name}")]
+    for place in (name, *map(str, beside)):
+        with contextlib.suppress(OSError):
+            return ctypes.CDLL(place)
+    raise Unavailable(f"no {name}")
 
 
 _REQUESTED = ctypes.CFUNCTYPE(
