@@ -92,7 +92,6 @@ class Nursery:
                 str(theirs.fileno()),
                 str(scratch),
                 most_rung,
-                str(device_trays),
             ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,

@@ -45,9 +45,7 @@ def main() -> None:
 
     import tilelang  # noqa: F401
     import torch
-
-    if sys.argv[4] == "True":  # on a GPU forwards are profiled, which needs all of this; on a CPU it costs a second
-        import torch._dynamo
+    import torch._dynamo  # 1 to 2 s, which every runner that counts operations or profiles would need
 
     from tilewright.worker.exchange import wire
     from tilewright.worker.running import runner

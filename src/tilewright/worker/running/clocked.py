@@ -3,12 +3,15 @@
 The inputs of each call are new, and come through a tray: on a GPU behind the gate, after everything was enqueued.
 They are put into tensors that are used again and again, a few of them in an order that the verifier draws, so that no
 call can be told by its addresses; what it returned is copied into the tray of outputs before the next call begins.
-Between the calls lie a few launches of next to nothing, as many as the verifier draws: how long the driver takes to
-start a kernel of a few microseconds depends by several percent on how many launches there were before it.
+How long a kernel of a few microseconds takes depends by several percent on where in the device's memory its inputs
+and outputs lie, and on how many launches there were before it. None of that is the kernel's merit, so all of it is
+drawn by the verifier for each call: the place, how many earlier outputs are still held, how many launches of next to
+nothing lie between.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +51,7 @@ class Clocked:
                 if isinstance(tray, Tray):
                     tray.pin()
         self._stopwatch: CpuStopwatch | CudaStopwatch = CudaStopwatch() if device == "cuda" else CpuStopwatch()
+        self._held: deque[Any] = deque()
         self._tracer = Tracer()
         self._turns: list[_Turn] = []
         self._request: Header = {}
@@ -55,8 +59,8 @@ class Clocked:
     def enqueue(self, request: Header) -> Header:
         """Make everything ready for a block. Where it is gated, all calls are enqueued and nothing has begun."""
         self._request = request
-        drawn = zip(request["places"], request["spacing"])
-        self._turns = [_Turn(self, call, place, spacing) for call, (place, spacing) in enumerate(drawn)]
+        drawn = zip(request["places"], request["held"], request["spacing"])
+        self._turns = [_Turn(self, call, *numbers) for call, numbers in enumerate(drawn)]
         if request["gated"]:
             assert isinstance(self._stopwatch, CudaStopwatch) and self._hold is not None
             hold = self._hold
@@ -93,8 +97,10 @@ class Clocked:
             return watch.latencies(self._plain_outputs, self._turns)
         return watch.run(self._plain_outputs, self._turns)
 
-    def put(self, call: int, place: int, spacing: int) -> Sequence[torch.Tensor]:
+    def put(self, call: int, place: int, held: int, spacing: int) -> Sequence[torch.Tensor]:
         tensors = self._places[place]
+        while len(self._held) > held:
+            self._held.popleft()
         for tensor, slot in zip(tensors, self._slots):
             moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._input_stride)
             tensor.copy_(self._inputs.view(moved), non_blocking=True)
@@ -111,6 +117,7 @@ class Clocked:
         for tensor, slot in kept:
             moved = Slot(slot.shape, slot.dtype, slot.offset + call * self._output_stride)
             self._outputs.view(moved).copy_(tensor, non_blocking=True)
+        self._held.append(tensors)
         return [slot.plain() for slot in slots], sum(tensor.numel() > 0 for tensor, _ in kept)
 
     def _plain_outputs(self, *inputs: torch.Tensor) -> Any:
@@ -136,14 +143,14 @@ class _Nothing:
 
 
 class _Turn:
-    def __init__(self, clocked: Clocked, call: int, place: int, spacing: int) -> None:
-        self._clocked, self._call, self._place, self._spacing = clocked, call, place, spacing
+    def __init__(self, clocked: Clocked, call: int, place: int, held: int, spacing: int) -> None:
+        self._clocked, self._call, self._place, self._held, self._spacing = clocked, call, place, held, spacing
         self.described: list[Any] = []
         self.before = self.after = 0
         """Pieces of work on the device that this call begins and ends with, beside what forward launches."""
 
     def put(self) -> Sequence[torch.Tensor]:
-        inputs = self._clocked.put(self._call, self._place, self._spacing)
+        inputs = self._clocked.put(self._call, self._place, self._held, self._spacing)
         self.before = sum(tensor.numel() > 0 for tensor in inputs) + self._spacing + 1  # the flush comes last
         return inputs
 

@@ -17,7 +17,7 @@ import secrets
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -25,7 +25,7 @@ from tilewright.records import Clock, Effort
 from tilewright.worker.exchange.tray import laid_out
 from tilewright.worker.processes.nursery import Deadline, Runner
 from tilewright.worker.timing import gpu, intervals
-from tilewright.worker.timing.sides import PLACES, SPACING, GateRefused, Ran, Side
+from tilewright.worker.timing.sides import SPACING, Draws, GateRefused, Ran, Side
 from tilewright.worker.timing.timedoutputs import OutputCheck
 from tilewright.worker.verifying.expected import Expected
 from tilewright.worker.verifying.verifier import Trial
@@ -222,8 +222,8 @@ class _Timer:
     def _warm_up(self) -> None:
         """Clocks, caches, kernels that are loaded as they are first called: not behind a gate."""
         givens = [self._trial.fresh_inputs() for _ in range(_WARM_UP)]
-        places = self._drawn_below(PLACES, _WARM_UP)
-        rans = [side.run(givens, "device", places, [0] * _WARM_UP, gated=False) for side in self._sides]
+        draws = self._draws(_WARM_UP)
+        rans = [side.run(givens, "device", draws, gated=False) for side in self._sides]
         self._check.check(givens, self._sides[0], self._sides[1], rans[0], strictly=_WARM_UP)
         pair_ms = sum(min(ran.ms) for ran in rans)
         wanted = max(self._plan.block, int(_BLOCK_MS / pair_ms))
@@ -255,14 +255,14 @@ class _Timer:
     def _round(self, clock: Clock, swapped: bool) -> dict[str, Ran]:
         """A block of each side, then the candidate's outputs. Empty where it doesn't count."""
         givens = [self._trial.fresh_inputs() for _ in range(self._block)]
-        places, spacing = self._drawn_below(PLACES, self._block), self._drawn_below(SPACING, self._block)
+        draws = self._draws(self._block)
         rans: dict[str, Ran] = {}
         for side in reversed(self._sides) if swapped else self._sides:
             try:
                 # All sides have as many small launches, for the audit, and each its own order of them: pairs that
                 # had the same ones before them would differ by where the two processes stood before that.
-                spaced = self._drawn.sample(spacing, len(spacing))
-                rans[side.name] = side.run(givens, clock, places, spaced, gated=True)
+                spaced = replace(draws, spacing=self._drawn.sample(draws.spacing, self._block))
+                rans[side.name] = side.run(givens, clock, spaced, gated=True)
             except GateRefused:
                 for one in self._sides:
                     one.settle()
@@ -292,8 +292,10 @@ class _Timer:
         unexplained = [(ran.wall_ms - sum(ran.ms)) / len(ran.ms) for ran in (candidate, reference)]
         self._excess.append(unexplained[0] - unexplained[1])
 
-    def _drawn_below(self, end: int, count: int) -> list[int]:
-        return [self._drawn.randrange(end) for _ in range(count)]
+    def _draws(self, count: int) -> Draws:
+        side = self._sides[0]
+        ends = (side.places, side.held + 1, SPACING)
+        return Draws(*([self._drawn.randrange(end) for _ in range(count)] for end in ends))
 
 
 def _agree(ran: Ran, reference: Ran) -> bool:

@@ -15,8 +15,12 @@ from tilewright.worker.exchange.wire import Header
 from tilewright.worker.processes.nursery import Deadline, Ended, Runner
 from tilewright.worker.verifying.expected import Expected
 
-PLACES = 2
-"""Sets of tensors that the inputs of timed calls are put into, in an order drawn here."""
+_PLACES = (2, 16)
+"""Sets of tensors that the inputs of timed calls are put into, in an order drawn here: at least and at most."""
+_PLACES_BYTES = 64 << 20
+"""More places than the least take no more than this."""
+_HELD = 8
+_HELD_BYTES = 64 << 20
 SPACING = 8
 """Before each timed call lie less than so many small launches, drawn here: see `running.clocked`."""
 _ENQUEUED_WITHIN_S = 0.3
@@ -25,6 +29,16 @@ _ENQUEUED_WITHIN_S = 0.3
 
 class GateRefused(Exception):
     """The host waits for the device within these calls, so that they can't all be enqueued before it begins."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What is drawn for each call of a block: the place of its inputs, how many of the outputs before its own are
+    still held, how many small launches lie before it."""
+
+    places: list[int]
+    held: list[int]
+    spacing: list[int]
 
 
 @dataclass(frozen=True)
@@ -65,12 +79,14 @@ class Side:
         self._gate = runner.gate(deadline)
         self.gated = self._gate is not None
         self._recording = False
+        self.places = max(_PLACES[0], min(_PLACES[1], _PLACES_BYTES // max(1, self._input_stride)))
+        self.held = min(_HELD, _HELD_BYTES // max(1, self._output_stride))
         request: Header = {
             "op": "clock",
             "slots": [slot.plain() for slot in self._slots],
             "input_stride": self._input_stride,
             "output_stride": self._output_stride,
-            "places": PLACES,
+            "places": self.places,
         }
         runner.ask(request, deadline)
 
@@ -78,15 +94,14 @@ class Side:
         self,
         givens: Sequence[Sequence[torch.Tensor]],
         clock: Clock,
-        places: Sequence[int],
-        spacing: Sequence[int],
+        draws: Draws,
         gated: bool,
     ) -> Ran:
         """A block, one call for each of `givens`. Raises `GateRefused`; the block then counts for nothing."""
         gated = gated and self.gated and clock == "device"
         number = self._gate.next_round if gated and self._gate else 0
         request: Header = {"op": "enqueue", "clock": clock, "gated": gated, "round": number}
-        request |= {"places": list(places), "spacing": list(spacing)}
+        request |= {"places": draws.places, "held": draws.held, "spacing": draws.spacing}
         self.runner.post(request)
         refused = gated and not self.runner.answers_within(_ENQUEUED_WITHIN_S)
         if not refused:
