@@ -7,7 +7,12 @@ TilewrightError                      anything below; its text says what to do ne
 │   ├── ProblemError                 no such reference, or one that can't be read
 │   ├── ConfigError                  a misspelt option, a value out of range
 │   └── MissingDependency            an extra, a tool, a key or a GPU that isn't there
+├── AwaitingAnswers                  prompts lie in a folder that nobody has answered yet: exit code 1
 └── MachineryError                   tilewright's own failure, never a candidate's: exit code 1
+    ├── ModelError                   the language model's
+    │   ├── ModelFailed              no usable answer to one question
+    │   └── ModelUnavailable         no answer to any: no key, no credit, unknown model
+    │       └── BudgetSpent          what may be spent on it is spent
     ├── WorkerError                  a worker process died or broke its protocol
     ├── StoreError                   the store can't be read or written
     │   └── StoreBusy                another run holds it
@@ -51,7 +56,31 @@ class MissingDependency(UsageError):
         self.install = install
 
 
+class AwaitingAnswers(TilewrightError):
+    """`prompts` are the files whose answers are missing."""
+
+    def __init__(self, message: str, prompts: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.prompts = prompts
+
+
 class MachineryError(TilewrightError):
+    pass
+
+
+class ModelError(MachineryError):
+    pass
+
+
+class ModelFailed(ModelError):
+    pass
+
+
+class ModelUnavailable(ModelError):
+    pass
+
+
+class BudgetSpent(ModelUnavailable):
     pass
 
 

@@ -21,6 +21,7 @@ from tilewright.records import (
     Example,
     Finding,
     Job,
+    Lesson,
     Problem,
     Rejected,
     Run,
@@ -48,6 +49,25 @@ class Proposer(Protocol):
     name: str
 
     def propose(self, brief: Brief) -> Sequence[Candidate]: ...
+
+
+@runtime_checkable
+class Repairer(Protocol):
+    """A proposer that mends what it proposed. `failed` are attempts of this turn that gates or the evaluator refused;
+    the answer may leave some out. A candidate's parent is the one that it mends."""
+
+    name: str
+
+    def repair(self, brief: Brief, failed: Sequence[Attempt]) -> Sequence[Candidate]: ...
+
+
+@runtime_checkable
+class Reflector(Protocol):
+    """A proposer that learns from what became of a turn's attempts."""
+
+    name: str
+
+    def reflect(self, brief: Brief, tried: Sequence[Attempt]) -> Sequence[Lesson]: ...
 
 
 @runtime_checkable
@@ -89,7 +109,9 @@ class Retriever(Protocol):
 
     name: str
 
-    def retrieve(self, problem: Problem, candidate: Candidate, k: int) -> Sequence[Example]: ...
+    def retrieve(
+        self, problem: Problem, candidate: Candidate, k: int, findings: Sequence[Finding] = ()
+    ) -> Sequence[Example]: ...
 
 
 class Watcher(Protocol):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "tilewright"
-ROLES = ("proposers", "gates", "evaluators", "analysis", "report")
+ROLES = ("proposers", "gates", "evaluators", "analysis", "rag", "report")
 RUNS_KERNELS = ("worker", "toolchain", "interpreter")
+ASKS_A_MODEL = ("lm/", "proposers/llm", "analysis/llm_rule", "rag/embeddings")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -36,8 +37,15 @@ def rooms_used(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_torch_and_tilelang_are_imported_only_where_kernels_run(path: Path) -> None:
     if room(path) not in RUNS_KERNELS:
-        heavy = {name.split(".")[0] for name in imports(path)} & {"torch", "tilelang", "tvm", "dspy", "modal", "ray"}
+        heavy = {name.split(".")[0] for name in imports(path)} & {"torch", "tilelang", "tvm", "modal", "ray"}
         assert not heavy
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_dspy_is_imported_only_where_a_model_is_asked(path: Path) -> None:
+    where = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    if not where.startswith(ASKS_A_MODEL):
+        assert "dspy" not in {name.split(".")[0] for name in imports(path)}
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in ROLES], ids=lambda p: str(p.relative_to(PACKAGE)))
