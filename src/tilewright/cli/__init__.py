@@ -23,6 +23,7 @@ VERBS = {
     "recheck": "Repeat a stored verdict with the same draws.",
     "analyze": "Say what holds kernels back, and how far from the limit they are.",
     "check": "Look for mistakes in kernels without a GPU.",
+    "retrieve": "Show how similar kernels were made fast.",
     "list": "Show kernels and their measured speedups.",
     "brief": "Show what is known about a kernel: why it is slow and what may be changed.",
     "migrate": "Bring kernels up to the installed TileLang.",

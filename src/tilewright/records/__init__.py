@@ -45,14 +45,18 @@ from tilewright.records.outcomes import (
 from tilewright.records.runs import (
     Attempt,
     Baseline,
+    Before,
     Brief,
     Cost,
     Effort,
     Example,
+    Interaction,
     Job,
     Judged,
     Lesson,
+    Message,
     Run,
+    prompt_id,
 )
 from tilewright.records.tasks import (
     Candidate,
@@ -72,6 +76,7 @@ __all__ = [
     "Analysis",
     "Attempt",
     "Baseline",
+    "Before",
     "Brief",
     "Candidate",
     "Category",
@@ -92,6 +97,7 @@ __all__ = [
     "Form",
     "InputSpec",
     "Instructions",
+    "Interaction",
     "Job",
     "Judged",
     "KernelFacts",
@@ -102,6 +108,7 @@ __all__ = [
     "Lesson",
     "Measured",
     "Measurement",
+    "Message",
     "Mismatch",
     "Precision",
     "Problem",
@@ -124,4 +131,5 @@ __all__ = [
     "WorkloadTiming",
     "Wrong",
     "content_id",
+    "prompt_id",
 ]

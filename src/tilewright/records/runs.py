@@ -54,6 +54,46 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Message:
+    """One message of a prompt. `role` is "system", "user" or "assistant"."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """One exchange with a language model. Keys were taken out of its texts before it was made."""
+
+    purpose: str
+    model: str
+    messages: tuple[Message, ...]
+    answer: str
+    tokens_in: int | None
+    """None where nobody counted: a person's answer, a repeated one, a call that failed."""
+    tokens_out: int | None
+    usd: float | None
+    """None where it isn't known, which isn't nothing; 0 for answers that come without a call."""
+    seconds: float
+    when: str
+    rollout_id: int = 0
+    finish: str = ""
+    """Why the answer ended: "stop", "length" where it was cut off, or another word of the provider's."""
+    error: str = ""
+    """Why there is no answer, or what was wrong with it."""
+
+    @property
+    def prompt_id(self) -> str:
+        """Identity of what was asked, whoever was asked."""
+        return prompt_id(self.messages)
+
+
+def prompt_id(messages: tuple[Message, ...]) -> str:
+    """Identity of a prompt: its roles and texts."""
+    return content_id([[message.role, message.text] for message in messages])
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One candidate's way through gates and evaluator. `evaluation` is None when it was abandoned."""
 
@@ -124,14 +164,30 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Before:
+    """The kernel that a faster one grew from, with its own ratio over PyTorch eager where it was measured."""
+
+    source: str
+    speedup_ratio: float | None = None
+
+
+@dataclass(frozen=True)
 class Example:
-    """A kernel shown to a proposer, with what was measured of it."""
+    """A kernel shown to a proposer, with what was measured of it.
+
+    `score` is how well it fits, 0 upwards; `why` says that in words. `speedup_ratio` is over PyTorch eager on `gpu`.
+    `techniques` are the names of those found in it (`data/techniques.toml`), what helps most first.
+    """
 
     path: str
     problem: str
     source: str
     score: float
     speedup_ratio: float | None = None
+    gpu: str = ""
+    before: Before | None = None
+    techniques: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,3 +205,5 @@ class Brief:
     examples: tuple[Example, ...] = ()
     guidelines: tuple[str, ...] = ()
     lessons: tuple[Lesson, ...] = field(default=())
+    standing: tuple[str, ...] = ()
+    """How far the parent is from what the GPU allows, in short lines."""

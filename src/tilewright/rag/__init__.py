@@ -1,0 +1,1 @@
+"""Which kernels and techniques to show: retrieval over kernels that were made fast before."""
