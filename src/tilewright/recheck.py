@@ -11,7 +11,8 @@ from typing import Any, Literal
 from tilewright import wiring
 from tilewright.config import GPUS, OptimizationConfig, from_pairs
 from tilewright.errors import UsageError
-from tilewright.judge import DEADLINE_S, judging, seeds_of, target_for
+from tilewright.judge import DEADLINE_S, judging, target_for
+from tilewright.judged import seeds_of
 from tilewright.records import (
     Baseline,
     CompileFailed,

@@ -21,6 +21,9 @@ class Executed:
 
     instructions: float
     barriers: float
+    divisions: float = 0.0
+    special: float = 0.0
+    integer: float = 0.0
 
 
 def executed(kernel: KernelFacts) -> Executed | None:
@@ -28,13 +31,14 @@ def executed(kernel: KernelFacts) -> Executed | None:
     whole, loop = kernel.instructions, kernel.loop_instructions
     if whole is None or kernel.uses_tensor_cores:
         return None
-    if loop is None or not loop.total:
-        return Executed(whole.total, whole.barriers)
-    moved = (kernel.global_bytes or 0.0) / (max(1, math.prod(kernel.grid)) * max(1, kernel.block_threads))
-    in_body = _moved(loop)
-    times = max(1.0, (moved - _moved(whole) + in_body) / in_body if in_body else kernel.serial_depth or 0.0)
+    times = _times(kernel, whole, loop) if loop is not None and loop.total else 1.0
+    loop = loop or Instructions(0)
     return Executed(
-        instructions=whole.total + (times - 1) * loop.total, barriers=whole.barriers + (times - 1) * loop.barriers
+        instructions=whole.total + (times - 1) * loop.total,
+        barriers=whole.barriers + (times - 1) * loop.barriers,
+        divisions=whole.divisions + (times - 1) * loop.divisions,
+        special=whole.special + (times - 1) * loop.special,
+        integer=whole.integer + (times - 1) * loop.integer,
     )
 
 
@@ -54,6 +58,13 @@ def loads_standing(kernel: KernelFacts) -> float:
         if counted and counted.global_loads:
             return sum(bits / 8 * count for bits, count in counted.global_loads)
     return 0.0
+
+
+def _times(kernel: KernelFacts, whole: Instructions, loop: Instructions) -> float:
+    """How often the loops are run."""
+    moved = (kernel.global_bytes or 0.0) / (max(1, math.prod(kernel.grid)) * max(1, kernel.block_threads))
+    in_body = _moved(loop)
+    return max(1.0, (moved - _moved(whole) + in_body) / in_body if in_body else kernel.serial_depth or 0.0)
 
 
 def _moved(counted: Instructions) -> float:

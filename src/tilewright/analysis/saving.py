@@ -6,7 +6,7 @@ findings; like every estimate they are no promise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from tilewright.analysis.limit import precision_of
 from tilewright.analysis.model import Expected, expected_time
 from tilewright.errors import ConfigError
 from tilewright.hardware import Gpu, load_gpu
-from tilewright.records import Category, Evidence, Facts, Finding, KernelFacts, Severity
+from tilewright.records import Category, Evidence, Facts, Finding, Instructions, KernelFacts, Severity
 
 NOTICEABLE = 0.02
 """Savings below this are not worth a finding: interleaved timings don't resolve them."""
@@ -34,9 +34,10 @@ def gpu_of(facts: Facts) -> Gpu | None:
         return None
 
 
-def expected(facts: Facts) -> Expected | None:
+def expected(facts: Facts, instructions: bool = False) -> Expected | None:
+    """`instructions`: by what the binary shows, too."""
     gpu = gpu_of(facts)
-    return expected_time(facts, gpu, precision_of(facts)) if gpu else None
+    return expected_time(facts, gpu, precision_of(facts), instructions=instructions) if gpu else None
 
 
 def share_of_kernel(facts: Facts, kernel: KernelFacts) -> float:
@@ -62,12 +63,20 @@ def saved_by_kernel(facts: Facts, kernel: KernelFacts, **changes: Any) -> float:
     return saved(facts, kernels=kernels)
 
 
+def saved_by_code(facts: Facts, kernel: KernelFacts, change: Callable[[Instructions], Instructions]) -> float:
+    """The share of the expected time saved if the kernel's machine code, in loops and outside, were as `change` makes
+    it. 0 where it is not known, or where it is tensor cores that do the work."""
+    whole, loop = kernel.instructions, kernel.loop_instructions
+    if whole is None:
+        return 0.0
+    changed = replace(kernel, instructions=change(whole), loop_instructions=change(loop) if loop else None)
+    kernels = tuple(changed if k == kernel else k for k in facts.kernels)
+    return _share(expected(facts, instructions=True), expected(replace(facts, kernels=kernels), instructions=True))
+
+
 def saved(facts: Facts, **changes: Any) -> float:
     """The share of the expected time saved if the facts had these values (fields of `Facts`)."""
-    now, then = expected(facts), expected(replace(facts, **changes))
-    if now is None or then is None or now.total_ms <= 0:
-        return 0.0
-    return max(0.0, 1.0 - then.total_ms / now.total_ms)
+    return _share(expected(facts), expected(replace(facts, **changes)))
 
 
 def severity(saves: float) -> Severity:
@@ -95,3 +104,9 @@ def finding(
 def _expected_ms(facts: Facts) -> float:
     times = expected(facts)
     return times.total_ms if times else sum(k.global_bytes or 0.0 for k in facts.kernels)
+
+
+def _share(now: Expected | None, then: Expected | None) -> float:
+    if now is None or then is None or now.total_ms <= 0:
+        return 0.0
+    return max(0.0, 1.0 - then.total_ms / now.total_ms)

@@ -11,6 +11,8 @@ from tilewright.analysis.rules import built_in_rules
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = {rule.name for rule in built_in_rules()}
+OF_RUNS = {"glue-kernels", "host-dominates", "little-in-flight", "l2-misses"}
+"""They read a measurement, which labelled kernels have none of."""
 
 
 @functools.cache
@@ -28,8 +30,8 @@ def test_labels_are_names_of_rules_and_every_shipped_kernel_has_its_own() -> Non
     assert len({one.name for one in kernels}) == len(kernels)
 
 
-def test_every_rule_is_the_planted_cause_of_a_kernel() -> None:
-    assert {rule for one in labelled() for rule in one.planted} == NAMES
+def test_every_rule_of_what_was_compiled_is_the_planted_cause_of_a_kernel() -> None:
+    assert {rule for one in labelled() for rule in one.planted} == NAMES - OF_RUNS
 
 
 def test_nine_in_ten_planted_causes_are_among_the_first_three_findings() -> None:

@@ -6,6 +6,8 @@ import re
 import sys
 from dataclasses import replace
 
+import cases_of_code
+import cases_of_runs
 import pytest
 from analysis_facts import elementwise_kernel, evidence, facts, gemm_facts, gemm_kernel, tensor
 
@@ -191,7 +193,7 @@ good = facts([elementwise_kernel()])
 good_gemm = gemm_facts(gemm_kernel())
 NO_SOURCE = "class ModelNew: pass"
 
-Case = tuple[str, str, "Facts | None", str]
+Case = tuple[str, str, "Facts | Evidence | None", str]
 TRIPS: list[Case] = [
     ("uncoalesced-access", "strided reads", facts([elementwise_kernel(coalescing=0.0625)]), NO_SOURCE),
     ("no-shared-reuse", "a naive product", gemm_facts(naive_gemm, 1024), NO_SOURCE),
@@ -278,6 +280,8 @@ TRIPS: list[Case] = [
     ),
     ("launches-in-a-loop", "a list", in_parts, forward("return torch.stack([self.k(part) for part in x])")),
     ("launch-bound", "three launches of nothing", tiny, NO_SOURCE),
+    *cases_of_code.TRIPS,
+    *cases_of_runs.TRIPS,
 ]
 SPARES: list[Case] = [
     ("uncoalesced-access", "whole rows", good, NO_SOURCE),
@@ -350,13 +354,16 @@ SPARES: list[Case] = [
     ("launches-in-a-loop", "one launch", good, forward("return [self.k(part) for part in x]")),
     ("launch-bound", "a large problem", good, NO_SOURCE),
     ("launch-bound", "a sum that takes two", tiny_two, SUM_OF_SUMS),
+    *cases_of_code.SPARES,
+    *cases_of_runs.SPARES,
 ]
 
 
 def found(case: Case) -> list[object]:
     name, _, one, source = case
     rule = next(rule for rule in built_in_rules() if rule.name == name)
-    return list(rule.find(Candidate(source), PROBLEM, evidence(one) if one else Evidence()))
+    known = evidence(one) if isinstance(one, Facts) else one or Evidence()
+    return list(rule.find(Candidate(source), PROBLEM, known))
 
 
 @pytest.mark.parametrize("case", TRIPS, ids=lambda case: f"{case[0]}: {case[1]}")

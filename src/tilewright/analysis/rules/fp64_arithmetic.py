@@ -29,6 +29,10 @@ class Fp64Arithmetic:
         if source is None or not source.fp64_lines or "float64" in problem.source:
             return []
         facts = saving.slowest_facts(evidence)
+        codes = [kernel.instructions for kernel in facts.kernels] if facts else []
+        doubles = sum(code.fp64 for code in codes if code)
+        if codes and all(codes) and not doubles:
+            return []  # named, but not in the binary
         gpu = saving.gpu_of(facts) if facts else None
         slow = gpu is not None and not gpu.arch.startswith(_FULL_RATE_ARCHS)
         return [
@@ -36,9 +40,10 @@ class Fp64Arithmetic:
                 self.name,
                 "compute",
                 _SLOW_FP64 if slow else _DATA_CENTRE,
-                "a kernel computes in float64 where the reference doesn't",
+                "a kernel computes in float64 where the reference doesn't"
+                + (f": {doubles} such instructions are in the binary" if doubles else ""),
                 "Accumulate in float32, in one partial sum a thread that are then added as a tree.",
-                [("gpu", gpu.name)] if gpu else [],
+                [*([("gpu", gpu.name)] if gpu else []), *([("fp64", float(doubles))] if doubles else [])],
                 source.fp64_lines[0],
             )
         ]

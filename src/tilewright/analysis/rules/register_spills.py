@@ -29,6 +29,8 @@ class RegisterSpills:
             if facts is None or not kernel.spill_bytes:
                 continue
             written = source.kernel(kernel.name, kernel.line) if source else None
+            loop = kernel.loop_instructions
+            in_loops = loop.local_loads + loop.local_stores if loop else 0
             saves = saving.saved_by_kernel(facts, kernel, spill_bytes=0)
             findings.append(
                 saving.finding(
@@ -36,10 +38,15 @@ class RegisterSpills:
                     "compute",
                     max(saves, _AT_LEAST * saving.share_of_kernel(facts, kernel)),
                     f"kernel {kernel.name} spills {kernel.spill_bytes} bytes a thread"
-                    + (f" at {kernel.registers} registers" if kernel.registers else ""),
+                    + (f" at {kernel.registers} registers" if kernel.registers else "")
+                    + (f", with {in_loops} loads and stores of them in loops" if in_loops else ""),
                     "Spread the tile over more threads or make it smaller, keep fragments in fp16 where they need no "
                     "more, unroll less.",
-                    [("spill_bytes", float(kernel.spill_bytes)), ("registers", float(kernel.registers or 0))],
+                    [
+                        ("spill_bytes", float(kernel.spill_bytes)),
+                        ("registers", float(kernel.registers or 0)),
+                        ("in_loops", float(in_loops)),
+                    ],
                     written.launch_line if written else kernel.line,
                 )
             )

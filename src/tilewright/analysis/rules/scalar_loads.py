@@ -1,7 +1,7 @@
 """A loop in which a thread reads one narrow value after the other.
 
 What: elements are indexed one by one in a serial loop; no `T.copy`, `T.Parallel` or `T.vectorized` that
-TileLang could turn into wide loads, and a thread reads at most 8 bytes an iteration.
+TileLang could turn into wide loads, and a thread reads at most 8 bytes at a time.
 Slow because: a 16-bit load uses an instruction, and keeps a slot for a load in flight, that could carry 128
 bits.
 Example: `for i in T.serial(n // threads): acc[0] += X[row, i * threads + tx]`.
@@ -15,6 +15,8 @@ import math
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
+from tilewright.analysis.executed import bytes_per_access
+from tilewright.analysis.rules.narrow_accesses import widened
 from tilewright.analysis.source import KernelSource, read_source
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 
@@ -41,7 +43,7 @@ class ScalarLoads:
             written = source.kernel(kernel.name, kernel.line)
             if written is None or not _indexes_in_a_loop(written) or kernel.matmul_flops:
                 continue
-            narrow = _bytes_per_iteration(kernel)
+            narrow = bytes_per_access(kernel) if kernel.instructions else _bytes_per_iteration(kernel)
             scattered = kernel.coalescing is not None and kernel.coalescing < _CONTIGUOUS
             if narrow is None or narrow > _NARROW_BYTES or scattered:
                 continue
@@ -51,7 +53,7 @@ class ScalarLoads:
         return findings
 
     def _finding(self, written: KernelSource, saves: float, narrow: float | None) -> Finding:
-        measured = f", {narrow:.1f} bytes a thread and iteration" if narrow is not None else ""
+        measured = f", {narrow:.1f} bytes at a time" if narrow is not None else ""
         return saving.finding(
             self.name,
             "memory",
@@ -59,7 +61,7 @@ class ScalarLoads:
             f"kernel {written.name} reads single elements in a serial loop{measured}",
             "Copy tiles with T.copy into a fragment and work on those (T.Parallel, T.reduce_sum), or read 8 values "
             "at once with T.vectorized(8).",
-            [("bytes_per_iteration", narrow)] if narrow is not None else [],
+            [("bytes_at_a_time", narrow)] if narrow is not None else [],
             written.access_lines[0],
         )
 
@@ -76,4 +78,5 @@ def _bytes_per_iteration(kernel: KernelFacts) -> float | None:
 
 
 def _saved(facts: Facts, kernel: KernelFacts) -> float:
-    return saving.saved_by_kernel(facts, kernel, serial_depth=(kernel.serial_depth or 1.0) / _WIDER)
+    by_source = saving.saved_by_kernel(facts, kernel, serial_depth=(kernel.serial_depth or 1.0) / _WIDER)
+    return max(by_source, saving.saved_by_code(facts, kernel, widened))
