@@ -26,7 +26,7 @@ from tilewright.report import words
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "samples"
 GAIN = 1.05
 """A low end above this is a win; how far a small kernel differs from itself lies below."""
-_DEADLINE_S = {"evil": 20.0, "honest": 120.0}
+_DEADLINE_S = {"evil": 10.0, "honest": 120.0}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Sample:
 
 
 def samples() -> Iterator[Sample]:
-    for group in ("evil", "honest"):
+    for group in ("honest", "evil"):
         for path in sorted((FOLDER / group).glob(f"{group}_*.py")):
             source = path.read_text(encoding="utf-8")
             docstring = ast.get_docstring(ast.parse(source)) or ""
