@@ -7,7 +7,8 @@ TilewrightError                      anything below; its text says what to do ne
 │   ├── ProblemError                 no such reference, or one that can't be read
 │   ├── ConfigError                  a misspelt option, a value out of range
 │   └── MissingDependency            an extra, a tool, a key or a GPU that isn't there
-├── AwaitingAnswers                  prompts lie in a folder that nobody has answered yet: exit code 1
+├── AwaitingAnswers                  prompts lie in a folder that nobody has answered yet: exit code 2
+├── AwaitingGpu                      a run goes on where a candidate can be measured: exit code 2
 └── MachineryError                   tilewright's own failure, never a candidate's: exit code 1
     ├── ModelError                   the language model's
     │   ├── ModelFailed              no usable answer to one question
@@ -56,8 +57,14 @@ class MissingDependency(UsageError):
         self.install = install
 
 
+class AwaitingGpu(TilewrightError):
+    exit_code = 2
+
+
 class AwaitingAnswers(TilewrightError):
     """`prompts` are the files whose answers are missing."""
+
+    exit_code = 2
 
     def __init__(self, message: str, prompts: tuple[str, ...] = ()) -> None:
         super().__init__(message)

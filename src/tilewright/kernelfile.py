@@ -94,7 +94,9 @@ def support_files(path: Path, source: str, include: tuple[Path, ...] = ()) -> tu
 
 
 def write_new(folder: Path, stem: str, text: str, suffix: str = ".py") -> Path:
-    """Write `folder/stem.py`, or `stem_2.py`, ... : never over anything, never half a file."""
+    """Write `folder/stem.py`, or `stem_2.py`, ... : never over anything, never half a file.
+
+    A file with this very text is the one, and not written again."""
     folder.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{stem}.", suffix=".tmp")
     try:
@@ -110,6 +112,8 @@ def write_new(folder: Path, stem: str, text: str, suffix: str = ".py") -> Path:
                 os.link(temporary, path)
                 return path
             except FileExistsError:
+                if path.read_bytes() == text.encode("utf-8"):
+                    return path
                 number += 1
     finally:
         os.unlink(temporary)

@@ -10,6 +10,7 @@ import os
 import socket
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from tilewright import jsonform
 from tilewright.errors import StoreBusy, StoreError, UsageError
-from tilewright.records import Attempt, Candidate, Judged, Run
+from tilewright.records import Attempt, Candidate, Interaction, Judged, Lesson, Run, Told
 
 _SCHEMA = (
     """
@@ -63,9 +64,49 @@ CREATE TABLE evaluation (
     record TEXT NOT NULL CHECK (json_valid(record))
 );
 """,
+    """
+CREATE TABLE interaction (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    prompt_id TEXT NOT NULL,
+    rollout_id INTEGER NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record))
+);
+CREATE INDEX interaction_of_run ON interaction (run_id, prompt_id);
+CREATE TABLE told (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    place TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record)),
+    PRIMARY KEY (run_id, place)
+);
+CREATE TABLE lesson (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run(id),
+    place TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record))
+);
+""",
 )
 """What each version of the format added to the one before it."""
 SCHEMA_VERSION = len(_SCHEMA)
+
+
+FILE = "tilewright.db"
+"""The store's name in a folder of results."""
+RUNS_LEARNED_FROM = 100
+"""The newest of a store's runs, whose gains are shown as examples."""
+
+
+def stored_runs(results: Path, but: str = "") -> Iterator[Run]:
+    """The newest runs in that folder, leaving one out; none where nothing was stored yet."""
+    if not (results / FILE).exists():
+        return
+    store = Store(results / FILE)
+    try:
+        for run_id in store.runs()[:RUNS_LEARNED_FROM]:
+            if run_id != but:
+                yield store.load(run_id)
+    finally:
+        store.close()
 
 
 class Store:
@@ -73,6 +114,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.RLock()  # several threads ask a language model, and each exchange is kept
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -133,6 +175,74 @@ class Store:
                 "SELECT record FROM proposal WHERE run_id = ? AND place = ? ORDER BY number", (run_id, place)
             ).fetchall()
         return tuple(jsonform.loads(Candidate, row[0]) for row in rows)
+
+    def record(self, run_id: str, interaction: Interaction) -> None:
+        """Make an exchange with a language model durable."""
+        row = (run_id, interaction.prompt_id, interaction.rollout_id, jsonform.dumps(interaction))
+        with self._writing() as db:
+            db.execute("INSERT INTO interaction VALUES (?, ?, ?, ?)", row)
+
+    def interactions(self, run_id: str) -> tuple[Interaction, ...]:
+        """A run's exchanges with language models, in order."""
+        with self._explained():
+            rows = self._db.execute(
+                "SELECT record FROM interaction WHERE run_id = ? ORDER BY rowid", (run_id,)
+            ).fetchall()
+        return tuple(jsonform.loads(Interaction, row[0]) for row in rows)
+
+    def tell(self, run_id: str, place: str, told: Told) -> None:
+        """Keep what a proposer was told at `place`, so that it is told the same when the run goes on."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?)", (run_id, place, jsonform.dumps(told)))
+
+    def told(self, run_id: str, place: str) -> Told | None:
+        with self._explained():
+            row = self._db.execute(
+                "SELECT record FROM told WHERE run_id = ? AND place = ?", (run_id, place)
+            ).fetchone()
+        return jsonform.loads(Told, row[0]) if row else None
+
+    def learn(self, run_id: str, place: str, lessons: Sequence[Lesson]) -> None:
+        """Keep what was learned at `place` of a run, so that it isn't reflected on again."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO asked VALUES (?, ?)", (run_id, place))
+            for lesson in lessons:
+                record = jsonform.dumps(lesson)
+                db.execute("INSERT INTO lesson (run_id, place, record) VALUES (?, ?, ?)", (run_id, place, record))
+
+    def learned(self, run_id: str, place: str) -> bool:
+        """Whether somebody reflected there."""
+        with self._explained():
+            row = self._db.execute("SELECT 1 FROM asked WHERE run_id = ? AND place = ?", (run_id, place)).fetchone()
+        return row is not None
+
+    def lessons(self) -> tuple[tuple[int, str, Lesson], ...]:
+        """All lessons as (id, run, lesson), the newest first."""
+        with self._explained():
+            rows = self._db.execute("SELECT id, run_id, record FROM lesson ORDER BY id DESC").fetchall()
+        return tuple((row[0], row[1], jsonform.loads(Lesson, row[2])) for row in rows)
+
+    def edit_lesson(self, number: int, lesson: Lesson | None) -> None:
+        """Put another in its place; None forgets it. Raises `UsageError` where there is none of that number."""
+        with self._writing() as db:
+            if lesson is None:
+                changed = db.execute("DELETE FROM lesson WHERE id = ?", (number,)).rowcount
+            else:
+                record = jsonform.dumps(lesson)
+                changed = db.execute("UPDATE lesson SET record = ? WHERE id = ?", (record, number)).rowcount
+        if not changed:
+            raise UsageError(f"no lesson {number} in {self.path}. See: tilewright lessons")
+
+    def waiting(self) -> tuple[str, ...]:
+        """Ids of the runs that wait for a model's answers or for a GPU, the oldest first."""
+        with self._explained():
+            rows = self._db.execute("SELECT id FROM run WHERE stop_reason LIKE 'awaiting%' ORDER BY rowid")
+            return tuple(row[0] for row in rows)
+
+    def runs(self) -> tuple[str, ...]:
+        """Ids of all runs, the newest first."""
+        with self._explained():
+            return tuple(row[0] for row in self._db.execute("SELECT id FROM run ORDER BY rowid DESC"))
 
     def finish(self, run: Run) -> None:
         """Record why a run stopped, and let go of it."""
@@ -231,7 +341,8 @@ class Store:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            yield
+            with self._lock:
+                yield
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {error}. {_advice(str(error))}") from error
 

@@ -20,7 +20,7 @@ from tilewright.errors import (
 from tilewright.lm.budget import Budget
 from tilewright.lm.keys import without_keys
 from tilewright.lm.loading import load_dspy
-from tilewright.lm.speakers import Question, Speaker, speaker
+from tilewright.lm.speakers import Question, Said, Speaker, speaker
 from tilewright.records import Interaction, Message
 
 if TYPE_CHECKING:
@@ -76,13 +76,16 @@ class _Asking:
     purpose: str
     rollout_id: int
     calls: list[Interaction] = field(default_factory=list)
+    again: bool = False
+    """Whether the answer in hand was given before."""
 
 
 class Model:
     """One or several language models that share a budget. `ask` may be called from several threads at once.
 
     `secrets` are keys that must be in no record, besides what looks like one; `on_note` is told of failures that
-    pass.
+    pass. `known` gives the answer that a question already had, in a run that goes on: it isn't asked nor recorded
+    again.
     """
 
     def __init__(
@@ -93,11 +96,12 @@ class Model:
         on_note: Callable[[str], None] = lambda note: None,
         patience: Patience = PATIENT,
         secrets: Sequence[str] = (),
+        known: Callable[[Question], Said | None] | None = None,
     ) -> None:
         self.budget = budget or Budget()
         self._speakers = tuple(speakers)
         self._on_interaction, self._on_note = tuple(on_interaction), on_note
-        self._patience, self._secrets = patience, tuple(secrets)
+        self._patience, self._secrets, self._known = patience, tuple(secrets), known
         self._closing = threading.Event()
 
     @property
@@ -132,7 +136,8 @@ class Model:
             problem = problem or flaw(fields)
             if heard.cut_off and not problem:
                 cut_off, problem = fields, _CUT_OFF
-            self._record(asking, heard, problem)
+            if not asking.again:
+                self._record(asking, heard, problem)
             if not problem:
                 return _answer(asking, fields)
             if not again:
@@ -149,8 +154,11 @@ class Model:
 
         repeat = 0
         while True:
-            self.budget.check()
-            heard = Heard(asking.speaker, asking.purpose, asking.rollout_id)
+            known = self._given_before(asking)
+            asking.again = known is not None
+            if known is None:
+                self.budget.check()
+            heard = Heard(known or asking.speaker, asking.purpose, asking.rollout_id)
             try:
                 return _fields(asking, heard), "", heard
             except dspy.utils.exceptions.AdapterParseError as error:
@@ -166,6 +174,13 @@ class Model:
                 repeat += 1
             except ImportError as error:  # rarer providers are reached through LiteLLM, which DSPy 3.5 doesn't bring
                 raise MissingDependency(f"--model {asking.speaker.name}: {error}.", "pip install litellm") from error
+
+    def _given_before(self, asking: _Asking) -> Speaker | None:
+        if self._known is None:
+            return None
+        messages = messages_for(asking.module, asking.inputs, asking.constrained)
+        said = self._known(Question(messages, asking.purpose, asking.rollout_id))
+        return speaker(asking.speaker.name, lambda question: said) if said else None
 
     def _failure(self, asking: _Asking, heard: Heard, error: Exception) -> str:
         """Record a failed call and say why it failed. Raises where trying again is of no use."""

@@ -10,7 +10,7 @@ from tilewright.lm.calls import PATIENT, Model, Patience
 from tilewright.lm.exchange import Exchange
 from tilewright.lm.loading import load_dspy
 from tilewright.lm.models import ModelSpec, language_model, sampling
-from tilewright.lm.recorded import Recorded
+from tilewright.lm.recorded import Recorded, answers_in
 from tilewright.lm.speakers import Speaker, speaker
 from tilewright.records import Interaction
 
@@ -27,14 +27,17 @@ def open_model(
     secrets: Sequence[str] = (),
     budget: Budget | None = None,
     recorded: Callable[[str], Sequence[Interaction]] = lambda run: (),
+    earlier: Sequence[Interaction] = (),
     on_interaction: Sequence[Callable[[Interaction], None]] = (),
     on_note: Callable[[str], None] = lambda note: None,
+    on_detail: Callable[[str], None] = lambda detail: None,
     on_warning: Callable[[str], None] = lambda warning: None,
     patience: Patience = PATIENT,
 ) -> Model:
     """The model that `specs` (at least one) mean.
 
-    `recorded` gives a run's interactions, for replay:RUN. `secrets` are further keys that may be in no record (see
+    `recorded` gives a run's interactions, for replay:RUN; `earlier` are this run's own, where it goes on: they count
+    for the budget, and what was answered isn't asked again. `secrets` are further keys that may be in no record (see
     `keys_in`). Each of `on_interaction` is called from whichever thread asks. Raises `MissingDependency`.
     """
     load_dspy()
@@ -45,11 +48,16 @@ def open_model(
         if spec.kind == "replay":
             return speaker(str(spec), Recorded(spec.name, recorded(spec.name), on_note))
         settings = sampling(spec.name, temperature, temperature_is_explicit, max_tokens)
-        for text, tell in ((settings.note, on_note), (settings.warning, on_warning)):
+        for text, tell in ((settings.note, on_detail), (settings.warning, on_warning)):
             if text:
                 tell(text)
         lm = language_model(spec.name, settings, api_base, api_key, timeout_s)
         return Speaker(spec.name, lambda purpose, rollout_id: lm.copy())
 
     speakers = [opened(spec) for spec in specs]
-    return Model(speakers, budget, on_interaction, on_note, patience, (*secrets, *([api_key] if api_key else [])))
+    budget = budget or Budget()
+    for interaction in earlier:
+        budget.add(interaction)
+    keys = (*secrets, *([api_key] if api_key else []))
+    known = answers_in(earlier) if earlier else None
+    return Model(speakers, budget, on_interaction, on_note, patience, keys, known)

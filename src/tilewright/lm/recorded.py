@@ -53,3 +53,13 @@ class Recorded:
                 "that differ are answered in the recorded order."
             )
         return best
+
+
+def answers_in(interactions: Sequence[Interaction]) -> Callable[[Question], Said | None]:
+    """What each question was last answered, by its prompt and rollout; None for one that nobody answered."""
+    known = {
+        (interaction.prompt_id, interaction.rollout_id): Said(interaction.answer, interaction.finish == "length")
+        for interaction in interactions
+        if interaction.finish
+    }
+    return lambda question: known.get((prompt_id(question.messages), question.rollout_id))

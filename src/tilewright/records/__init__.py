@@ -56,6 +56,7 @@ from tilewright.records.runs import (
     Lesson,
     Message,
     Run,
+    Told,
     prompt_id,
 )
 from tilewright.records.tasks import (
@@ -123,6 +124,7 @@ __all__ = [
     "TensorAccess",
     "TensorFacts",
     "TimedOut",
+    "Told",
     "Unscorable",
     "Verified",
     "Way",

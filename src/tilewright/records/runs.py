@@ -191,6 +191,16 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a brief says beyond its run: fixed once a turn, so that a run which is resumed tells the same."""
+
+    examples: tuple[Example, ...] = ()
+    guidelines: tuple[str, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    standing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Brief:
     """What a proposer is told. `parent` is the attempt to grow from, `history` all before it, in order."""
 

@@ -9,24 +9,31 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Protocol
 
-from tilewright.errors import MachineryError
-from tilewright.protocols import Evaluator, Gate, Proposer, Verdict, Watcher
+from tilewright.errors import AwaitingAnswers, AwaitingGpu, BudgetSpent, MachineryError, ModelError, ModelUnavailable
+from tilewright.protocols import Evaluator, Gate, Proposer, Reflector, Repairer, Verdict, Watcher
 from tilewright.records import (
     Attempt,
     Baseline,
     Brief,
     Candidate,
+    CompileFailed,
     Cost,
     Crashed,
     Evaluation,
     Evidence,
     Finding,
     Job,
+    Lesson,
     Measured,
     Problem,
+    Reason,
+    Rejected,
     Run,
+    TimedOut,
+    Told,
     Wrong,
 )
 from tilewright.scores import best, keep, score
@@ -34,6 +41,9 @@ from tilewright.search.gating import through
 from tilewright.search.policies import StopRules, select
 
 Phase = Literal["seed", "structure", "knobs"]
+NO_KERNEL = Rejected("generate", (Reason("no-kernel", "there is no TileLang kernel yet", None, "Write one."),))
+Failed = (Rejected, CompileFailed, Wrong, Crashed, TimedOut)
+"""What a candidate can be repaired of."""
 Analyze = Callable[[Candidate, Problem, Evidence, "Evaluation | None"], Sequence[Finding]]
 EqualWork = Callable[[Problem, Candidate, Evidence, Candidate, Evidence], bool]
 """Whether two candidates surely do the same work on the GPU, given what compiling each found out."""
@@ -52,6 +62,10 @@ class Memory(Protocol):
     def append(self, run_id: str, attempt: Attempt) -> None: ...
     def remember(self, run_id: str, place: str, candidates: Sequence[Candidate]) -> None: ...
     def remembered(self, run_id: str, place: str) -> tuple[Candidate, ...] | None: ...
+    def tell(self, run_id: str, place: str, told: Told) -> None: ...
+    def told(self, run_id: str, place: str) -> Told | None: ...
+    def learn(self, run_id: str, place: str, lessons: Sequence[Lesson]) -> None: ...
+    def learned(self, run_id: str, place: str) -> bool: ...
     def finish(self, run: Run) -> None: ...
 
 
@@ -77,6 +91,12 @@ class Parts:
     error_factor: float = 16.0
     backward: bool = False
     repair: bool = False
+    from_nothing: bool = False
+    """Whether the seed is the reference and no kernel: it is not judged, and what is right is a gain."""
+    repairs: int = 2
+    """How often a proposer that can may mend what failed of a turn's structures."""
+    inform: Callable[[Brief], Told] = lambda brief: Told()
+    """What is known beyond the run: examples, guidelines, lessons, the distance to the limit."""
     equal_work: EqualWork | None = None
     """Work is shared only by what this says; None measures every candidate."""
 
@@ -91,6 +111,14 @@ def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
         except KeyboardInterrupt:
             reason = ("interrupted", f"resume with: tilewright resume {run.id}")
             pool.shutdown(wait=False, cancel_futures=True)
+        except AwaitingAnswers as waiting:
+            reason = ("awaiting_answers", str(waiting))
+        except AwaitingGpu as waiting:
+            reason = ("awaiting_gpu", str(waiting))
+        except BudgetSpent as spent:
+            reason = ("budget", str(spent))
+        except ModelUnavailable as error:
+            reason = ("model_unavailable", f"{error} Go on with: tilewright resume {run.id}")
     ended = replace(work.run, stop_reason=reason[0], stop_detail=reason[1], seconds=time.monotonic() - started)
     parts.memory.finish(ended)
     parts.watcher.stopped(ended)
@@ -105,7 +133,10 @@ class _Work:
 
     def go(self, seed: Candidate) -> tuple[str, str]:
         if not self.run.attempts:
-            self._try_all([seed], turn=0, phase="seed")
+            if self.parts.from_nothing:
+                self._add(Attempt(0, 0, "seed", seed, NO_KERNEL))
+            else:
+                self._try_all([seed], turn=0, phase="seed")
         failed = self._seed_failure()
         if failed:
             return failed
@@ -120,7 +151,7 @@ class _Work:
         first = self.run.attempts[0]
         if score(first.evaluation) is not None:
             return None
-        if isinstance(first.evaluation, Wrong) and self.parts.repair:
+        if self.parts.from_nothing or (isinstance(first.evaluation, Wrong) and self.parts.repair):
             return None
         if isinstance(first.evaluation, Wrong):
             return "seed_wrong", first.evaluation.mismatch.message
@@ -132,13 +163,63 @@ class _Work:
         """One round of structure changes, then the knob search on the best of them."""
         before = replace(self.run, attempts=tuple(a for a in self.run.attempts if a.turn < turn))
         parent = select(before)
+        brief = self._told(self._brief(parent, before.attempts, turn, "structure", self.parts.candidates_per_turn))
         proposals: list[Candidate] = []
+        waiting: AwaitingAnswers | None = None
         for proposer in self.parts.structure_proposers:
-            brief = self._brief(parent, before.attempts, turn, "structure", self.parts.candidates_per_turn)
-            proposals += self._ask(proposer, brief, f"turn {turn} structure {proposer.name}")
+            try:
+                proposals += self._ask(proposer, brief, f"turn {turn} structure {proposer.name}")
+            except AwaitingAnswers as error:
+                waiting = error
         stop = self._try_all(proposals, turn, "structure")
-        if stop or self.parts.tuner is None:
-            return stop
+        if waiting and not stop:  # what the others proposed is known by then
+            raise waiting
+        stop = stop or self._mend(brief, turn) or self._search_knobs(turn)
+        self._reflect(brief, turn)
+        return stop
+
+    def _mend(self, brief: Brief, turn: int) -> tuple[str, str] | None:
+        """Have what failed repaired by those who proposed it, as often as is allowed."""
+        for proposer in self.parts.structure_proposers:
+            if not isinstance(proposer, Repairer):
+                continue
+            for number in range(self.parts.repairs):
+                failed = self._failed(turn, proposer.name, number)
+                if not failed:
+                    break
+                place = f"turn {turn} repair {number} {proposer.name}"
+                mended = self._remembering(place, partial(proposer.repair, brief, failed))
+                stop = self._try_all(mended, turn, "structure")
+                if stop:
+                    return stop
+        return None
+
+    def _reflect(self, brief: Brief, turn: int) -> None:
+        """Learn from a turn that is over; a proposer that can't just now costs its lessons and nothing else."""
+        tried = [attempt for attempt in self.run.attempts if attempt.turn == turn]
+        for proposer in self.parts.structure_proposers:
+            place = f"turn {turn} lessons {proposer.name}"
+            if isinstance(proposer, Reflector) and tried and not self.parts.memory.learned(self.run.id, place):
+                try:
+                    self.parts.memory.learn(self.run.id, place, proposer.reflect(brief, tried))
+                except ModelError as error:
+                    self.parts.watcher.note(f"no lesson from turn {turn}: {error}")
+
+    def _failed(self, turn: int, proposer: str, repairs: int) -> list[Attempt]:
+        """Of a proposer's structures of this turn those that failed after so many repairs."""
+        mended: dict[str, int] = {}
+        found = []
+        for attempt in self.run.attempts:
+            candidate = attempt.candidate
+            if (attempt.turn, attempt.phase, candidate.proposer) == (turn, "structure", proposer):
+                mended[candidate.id] = mended.get(candidate.parent or "", -1) + 1
+                if mended[candidate.id] == repairs and isinstance(attempt.evaluation, Failed):
+                    found.append(attempt)
+        return found
+
+    def _search_knobs(self, turn: int) -> tuple[str, str] | None:
+        if self.parts.tuner is None:
+            return None
         bases = self._structures_to_tune(turn)
         for number, base in enumerate(bases):
             budget = self.parts.tune_budget // len(bases)
@@ -189,10 +270,27 @@ class _Work:
     ) -> Brief:
         return Brief(self.run.problem, parent, tuple(history), turn, phase, self.run.gpu, limit)
 
+    def _told(self, brief: Brief) -> Brief:
+        place = f"turn {brief.turn}"
+        told = self.parts.memory.told(self.run.id, place)
+        if told is None:
+            told = self.parts.inform(brief)
+            self.parts.memory.tell(self.run.id, place, told)
+        return replace(
+            brief,
+            examples=told.examples,
+            guidelines=told.guidelines,
+            lessons=told.lessons,
+            standing=told.standing,
+        )
+
     def _ask(self, proposer: Proposer, brief: Brief, place: str) -> Sequence[Candidate]:
+        return self._remembering(place, lambda: tuple(proposer.propose(brief))[: brief.limit])
+
+    def _remembering(self, place: str, ask: Callable[[], Sequence[Candidate]]) -> Sequence[Candidate]:
         answer = self.parts.memory.remembered(self.run.id, place)
         if answer is None:
-            answer = tuple(proposer.propose(brief))[: brief.limit]
+            answer = tuple(ask())
             self.parts.memory.remember(self.run.id, place, answer)
         return answer
 
@@ -215,14 +313,16 @@ class _Work:
         for candidate, verdict in self._gated(fresh, phase, turn):
             clock = time.monotonic()
             self.parts.watcher.trying(candidate, phase, turn)
-            attempt = self._attempt(candidate, verdict, turn, phase, clock)
-            self.parts.memory.append(self.run.id, attempt)
-            self.run = replace(self.run, attempts=(*self.run.attempts, attempt))
-            self.parts.watcher.tried(self.run, attempt)
+            self._add(self._attempt(candidate, verdict, turn, phase, clock))
             stop = None if phase == "seed" else self._stopping()
             if stop:
                 return stop
         return self._stopping()
+
+    def _add(self, attempt: Attempt) -> None:
+        self.parts.memory.append(self.run.id, attempt)
+        self.run = replace(self.run, attempts=(*self.run.attempts, attempt))
+        self.parts.watcher.tried(self.run, attempt)
 
     def _gated(
         self, candidates: Sequence[Candidate], phase: Phase, turn: int

@@ -28,8 +28,11 @@ class StopRules:
     min_improvement: float
     patience: int
     max_turns: int
+    first_correct: bool = False
+    """Whether the first kernel that is right is all that is wanted."""
     max_evaluations: int | None = None
     max_wall_s: float | None = None
+    max_gpu_s: float | None = None
     near_optimal: float = 0.0
     """Share of the limit at which nothing worth having is left; 0 for never."""
     share_reached: ShareReached | None = None
@@ -38,6 +41,8 @@ class StopRules:
         """Rules that hold at any moment."""
         holder = best(run)
         top = score(holder.evaluation) if holder else None
+        if self.first_correct and holder:
+            return "generated", f"attempt {holder.index} is right"
         sure = holder is not None and not doubtful(holder)
         if sure and top and top.kind == "measured" and top.low >= self.target_speedup:
             return (
@@ -52,6 +57,9 @@ class StopRules:
             return "evaluations", f"{evaluated} candidates evaluated"
         if self.max_wall_s is not None and elapsed_s >= self.max_wall_s:
             return "wall", f"{elapsed_s:.0f} s used of {self.max_wall_s:.0f} s"
+        gpu_s = sum(attempt.cost.gpu_seconds for attempt in run.attempts)
+        if self.max_gpu_s is not None and gpu_s >= self.max_gpu_s:
+            return "gpu_seconds", f"{gpu_s:.1f} s of the GPU used of {self.max_gpu_s:.1f} s"
         recent = run.attempts[-3:]
         if len(recent) == 3 and all(attempt.error for attempt in recent):
             return "machinery", f"three attempts in a row were abandoned; the last: {recent[-1].error}"

@@ -59,6 +59,7 @@ def opened() -> Iterator[Callable[..., Asked]]:
             **{"api_base": server.url, "api_key": KEY, "patience": NO_WAIT, **settings},
             on_interaction=[asked.interactions.append],
             on_note=asked.notes.append,
+            on_detail=asked.notes.append,
             on_warning=asked.warnings.append,
         )
         return asked

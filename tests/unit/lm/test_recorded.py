@@ -99,3 +99,19 @@ def test_a_script_at_its_end_says_so() -> None:
     assert ask(model, "a") == "one"
     with pytest.raises(ModelUnavailable, match="script of 1 answers"):
         ask(model, "b")
+
+
+def test_a_run_that_goes_on_asks_only_what_was_not_answered() -> None:
+    told = recording(("k1", "plan", 0), ("k2", "plan", 1))
+    again: list[Interaction] = []
+    model = open_model(
+        parse_models("replay:r1"),
+        recorded=lambda run: recording(("k3", "plan", 2)),
+        earlier=told,
+        on_interaction=[again.append],
+    )
+    assert ask(model, "k2", "plan", 1) == "k2 plan 1"
+    assert ask(model, "k1", "plan", 0) == "k1 plan 0"
+    assert again == []
+    assert ask(model, "k3", "plan", 2) == "k3 plan 2"
+    assert [interaction.purpose for interaction in again] == ["plan"]
