@@ -66,6 +66,10 @@ def test_a_task_file_is_read(tmp_path: Path) -> None:
         read_task(path)
 
 
+RENAMED_SINCE = {"level1/97": "ScaledDotProductAttention"}
+"""Numbers that KernelBench v0.1 gave to another problem."""
+
+
 def test_shipped_references_have_the_published_names_and_numbers() -> None:
     facts = Path(__file__).parent / "kernelbench_v0_names.json"
     names = json.loads(facts.read_text())
@@ -75,4 +79,5 @@ def test_shipped_references_have_the_published_names_and_numbers() -> None:
     assert len(shipped) >= 20
     for path in shipped:
         number, _, name = path.stem.partition("_")
-        assert names[f"{path.parent.name}/{number}"] == name
+        place = f"{path.parent.name}/{number}"
+        assert name in (names[place], RENAMED_SINCE.get(place))

@@ -37,6 +37,11 @@ def config_from(values: dict[str, Any]) -> OptimizationConfig:
     return config
 
 
+def with_dashes(arguments: Sequence[str]) -> list[str]:
+    """`level=2` as `--level=2`: how scripts of the field take their options."""
+    return [f"--{text}" if "=" in text and text.split("=")[0].isidentifier() else text for text in arguments]
+
+
 def _option(item: dataclasses.Field[Any]) -> Callable[[Command], Command]:
     flags = item.metadata.get("flags", (f"--{item.name.replace('_', '-')}",))
     extra: dict[str, Any] = {}
