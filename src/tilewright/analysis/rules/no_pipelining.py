@@ -40,6 +40,8 @@ class NoPipelining:
             if gpu is None or not gpu.has_async_copies or kernel.asynchronous_copies is not False or not tiles:
                 continue
             written = source.kernel(kernel.name, kernel.line) if source else None
+            if written is not None and not any(loop.has_gemm for loop in written.loops):
+                continue  # one product of whole tiles: there is no next one to load meanwhile
             loop = _unpipelined(written) if written else None
             saves = saving.saved_by_kernel(
                 facts,

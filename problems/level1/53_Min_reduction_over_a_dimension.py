@@ -1,0 +1,26 @@
+"""Minimum over one dimension of a rank 3 tensor, which goes away."""
+
+import torch
+from torch import nn
+
+batch_size = 16
+dim1 = 256
+dim2 = 256
+reduce_dim = 1
+
+
+class Model(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.min(x, dim=self.dim).values
+
+
+def get_inputs() -> list[torch.Tensor]:
+    return [torch.randn(batch_size, dim1, dim2)]
+
+
+def get_init_inputs() -> list[object]:
+    return [reduce_dim]
