@@ -5,10 +5,10 @@ export PYTHONPATH := $(CURDIR)/src:$(PYTHONPATH)
 
 .PHONY: setup demo check test gpu clean
 setup:
-	@PYTHON="$(PYTHON)" tools/setup kernels
+	@PYTHON="$(PYTHON)" tools/setup kernels llm
 
 setup-dev:
-	@PYTHON="$(PYTHON)" tools/setup kernels dev
+	@PYTHON="$(PYTHON)" tools/setup kernels dev test-llm
 
 demo: setup
 	$$(tools/setup --python) run_multiturn_optimization.py --kernel level2/2_10.py --model none \

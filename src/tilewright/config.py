@@ -11,22 +11,26 @@ import difflib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from tilewright.errors import ConfigError, MissingDependency
 from tilewright.hardware import add_gpus, all_gpus, load_gpu
+from tilewright.lm.keys import keys_in
+from tilewright.lm.models import DEFAULT_MODEL, ModelSpec, parse_models
 from tilewright.problems import parse_precision
 from tilewright.records import Precision
 
 GPUS_VARIABLE = "TILEWRIGHT_GPUS"
 """Names a file with GPUs of one's own, in the form of `data/gpus.toml`."""
+API_KEY_VARIABLE = "TILEWRIGHT_API_KEY"
+"""A key for the server of --api-base; OPENAI_API_KEY is for OpenAI's, or for that of OPENAI_BASE_URL."""
+_OPENAI_KEY = "OPENAI_API_KEY"
 GPUS = tuple(gpu.name for gpu in all_gpus())
 EVALUATORS = ("auto", "local", "offline")
 BASELINES = ("eager", "compile", "max-autotune", "seed")
-NO_MODEL = "none"
 BASELINES_HELP = (
     "What to time against, with commas, the headline first: eager, compile, max-autotune (torch.compile), seed (the "
     "kernel that the run begins with), file:PATH (another kernel for the problem)."
@@ -35,7 +39,7 @@ ERROR_FACTOR_HELP = "How many times PyTorch's own error an error may be; other t
 RESULTS_HELP = "Folder for the store and the histories."
 GPU_HELP = f"GPU to optimise for: {', '.join(GPUS)}, or one of the file that {GPUS_VARIABLE} names."
 BACKWARD_HELP = "Verify and time the gradients too."
-_KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
+_KEYS = {"openai": _OPENAI_KEY, "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
 
 
 def option(default: Any, text: str, **more: Any) -> Any:
@@ -55,8 +59,31 @@ class OptimizationConfig:
     target_speedup: float = option(1.5, "Stop at this speedup over eager PyTorch.")
     max_iterations: int = option(5, "Turns at most.")
     min_improvement: float = option(0.05, "Gain over the best so far that counts as progress (0.05 is 5 %).")
-    model: str = option("openai/o3", "Language model, or 'none' to search without one.")
-    temperature: float = option(0.7, "Sampling temperature of the model.")
+    model: str = option(
+        DEFAULT_MODEL,
+        "Language models with commas (they take turns), 'none' to search without one, file:DIR to be asked through "
+        "files, replay:RUN to repeat a recorded run.",
+    )
+    temperature: float = option(0.7, "Sampling temperature of the model; reasoning models take none.")
+    api_base: str | None = option(
+        None, f"Address of a server that speaks OpenAI's protocol; its key is in {API_KEY_VARIABLE}."
+    )
+    hypotheses: int = option(3, "Changes that the model is asked for in a turn.")
+    knobs: str = option(
+        "search",
+        "Whose knob setting is tried first: the search's, or the model's.",
+        choices=("search", "model"),
+    )
+    repairs: int = option(2, "How often the model may mend what failed, per turn.")
+    max_usd: float | None = option(None, "What the model may cost.")
+    max_tokens: int | None = option(None, "Tokens that the model may use, in and out.")
+    max_gpu_seconds: float | None = option(None, "Seconds of GPU time that timing may use.")
+    corpus: tuple[str, ...] = option(
+        (), "Folder of kernels to learn from beside the shipped ones; may be repeated.", multiple=True
+    )
+    embedding: str | None = option(
+        None, "Embedding model for retrieval, such as openai/text-embedding-3-large; words alone without one."
+    )
     rag_k: int = option(3, "How many similar kernels the model is shown.")
     gpu: str = option("H100", GPU_HELP)
     no_save: bool = option(False, "Write no kernel file.")
@@ -76,6 +103,9 @@ class OptimizationConfig:
     baselines: str = option("eager", BASELINES_HELP)
     error_factor: float = option(16.0, ERROR_FACTOR_HELP)
     backward: bool = option(False, BACKWARD_HELP)
+    generate: bool = option(False, "The kernel is a PyTorch reference: write a first kernel for it.")
+    optimize: bool = option(False, "Having generated a kernel, go on to make it faster.")
+    out: str | None = option(None, "Folder, in the corpus's layout, that a generated kernel is written to.")
     repair: bool = option(False, "When the kernel is wrong, make that the first task instead of stopping.")
     near_optimal: float = option(
         0.95, "Stop when the best is within this share of what the GPU allows the problem; 0 never does."
@@ -117,12 +147,27 @@ class Settings:
     target_speedup: float
     max_iterations: int
     min_improvement: float
-    model: str
-    temperature: float | None
+    models: tuple[ModelSpec, ...]
+    """Empty for a search without a language model."""
+    temperature: float
+    temperature_is_explicit: bool
+    api_base: str
+    api_key: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    """Keys of the environment, which no record may hold."""
+    hypotheses: int
+    knobs: Literal["search", "model"]
+    repairs: int
+    max_usd: float | None
+    max_tokens: int | None
+    max_gpu_s: float | None
+    corpus: tuple[Path, ...]
+    embedding: str | None
     rag_k: int
     gpu: str
     gpu_is_explicit: bool
     save: bool
+    verbose: bool
     evaluator: Literal["auto", "local", "offline"]
     reference: str | None
     problems: Path | None
@@ -134,6 +179,9 @@ class Settings:
     baselines: tuple[str, ...]
     error_factor: float
     backward: bool
+    generate: bool
+    optimize: bool
+    out: Path | None
     repair: bool
     near_optimal: float
     patience: int
@@ -172,17 +220,19 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
     environment = os.environ if environment is None else environment
     if not config.kernel_file:
         raise ConfigError("No kernel: give --kernel PATH (config.kernel_file), or --list-slow to see slow ones.")
-    _positive(config, "threshold", "target_speedup", "max_wall")
+    _positive(config, "threshold", "target_speedup", "max_wall", "max_usd", "max_gpu_seconds")
     check_error_factor(config.error_factor)
-    _whole(config, 1, "max_iterations", "patience", "max_evaluations")
-    _whole(config, 0, "rag_k", "tune_budget", "candidates")
+    _whole(config, 1, "max_iterations", "patience", "max_evaluations", "max_tokens")
+    _whole(config, 0, "rag_k", "tune_budget", "candidates", "hypotheses", "repairs")
     if not 0 <= config.min_improvement < 1:
         raise ConfigError(f"min_improvement is a share from 0 to below 1, got {config.min_improvement}")
     if not 0 <= config.near_optimal <= 1:
         raise ConfigError(f"near_optimal is a share of the limit, 0 to 1 (0 never stops), got {config.near_optimal}")
     if not 0 <= config.temperature <= 2:
         raise ConfigError(f"temperature is 0 to 2, got {config.temperature}")
-    notes = _check_model(config, environment)
+    models = parse_models(config.model)
+    api_base, api_key = _server(config, environment)
+    notes = _check_models(models, api_base, config, environment)
     evaluator = _choice("evaluator", config.evaluator, EVALUATORS)
     policy = _choice("policy", config.policy, ("report", "own-kernels"))
     return Settings(
@@ -191,8 +241,21 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         target_speedup=config.target_speedup,
         max_iterations=config.max_iterations,
         min_improvement=config.min_improvement,
-        model=config.model,
+        models=models,
         temperature=config.temperature,
+        temperature_is_explicit="temperature" in config.explicit,
+        api_base=api_base,
+        api_key=api_key,
+        secrets=keys_in(environment),
+        verbose=config.verbose,
+        hypotheses=config.hypotheses,
+        knobs=_choice("knobs", config.knobs, ("search", "model")),  # type: ignore[arg-type]
+        repairs=config.repairs,
+        max_usd=config.max_usd,
+        max_tokens=config.max_tokens,
+        max_gpu_s=config.max_gpu_seconds,
+        corpus=tuple(Path(folder) for folder in config.corpus),
+        embedding=config.embedding,
         rag_k=config.rag_k,
         gpu=gpu_name(config.gpu, environment),
         gpu_is_explicit="gpu" in config.explicit,
@@ -208,6 +271,9 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         baselines=baseline_names(config.baselines),
         error_factor=config.error_factor,
         backward=config.backward,
+        generate=config.generate,
+        optimize=config.optimize,
+        out=Path(config.out) if config.out else None,
         repair=config.repair,
         near_optimal=config.near_optimal,
         patience=config.patience,
@@ -253,18 +319,34 @@ def gpu_name(name: str, environment: Mapping[str, str] | None = None) -> str:
     return load_gpu(name).name
 
 
-def _check_model(config: OptimizationConfig, environment: Mapping[str, str]) -> tuple[str, ...]:
-    if config.model == NO_MODEL:
+def _server(config: OptimizationConfig, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Address and key of a server that stands in for a provider's; empty where there is none."""
+    key = environment.get(API_KEY_VARIABLE, "")
+    if config.api_base:
+        return config.api_base, key
+    own = environment.get("OPENAI_BASE_URL") or environment.get("OPENAI_API_BASE") or ""
+    return (own, key or environment.get(_OPENAI_KEY, "")) if own else ("", "")
+
+
+def _check_models(
+    models: Sequence[ModelSpec], api_base: str, config: OptimizationConfig, environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    if not models and config.generate:
+        raise ConfigError("A first kernel is written by a language model: give --model, such as file:DIR.")
+    if not models:
         return ("custom_analysis_prompt is unused with --model none",) if config.custom_analysis_prompt else ()
-    variable = _KEYS.get(config.model.split("/")[0], "")
-    if variable and not environment.get(variable):
-        raise MissingDependency(
-            f"--model {config.model} needs the environment variable {variable}. "
-            "Set it, or search without a language model: --model none."
-        )
-    raise ConfigError(
-        f"--model {config.model}: this version proposes changes without a language model only. Use --model none."
-    )
+    for folder in config.corpus:
+        if not Path(folder).is_dir():
+            raise ConfigError(f"--corpus {folder}: no such folder")
+    for model in models:
+        variable = _KEYS.get(model.name.split("/")[0], "") if model.kind == "provider" else ""
+        if variable and not api_base and not environment.get(variable):
+            raise MissingDependency(
+                f"--model {model} needs the environment variable {variable}. "
+                "Set it, name a server (--api-base URL), be the model yourself (--model file:DIR), or search without "
+                "one: --model none."
+            )
+    return ()
 
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> str:

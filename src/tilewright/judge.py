@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tilewright import __version__, jsonform, wiring
-from tilewright.analysis import limit
 from tilewright.analysis.runfacts import with_counters, with_runs
 from tilewright.analysis.standing import standings
 from tilewright.analysis.unknown import not_known
@@ -26,7 +25,8 @@ from tilewright.config import OptimizationConfig, baseline_names, check_error_fa
 from tilewright.errors import MissingDependency, UsageError
 from tilewright.hardware import load_gpu
 from tilewright.header import with_result
-from tilewright.judged import Case, check_record, evaluation_record, limit_fields
+from tilewright.informing import Informer
+from tilewright.judged import Case, checked, evaluation_record, limit_fields
 from tilewright.kernelfile import load_kernel, replace_file
 from tilewright.problems import problem_for
 from tilewright.protocols import Evaluator, Gate, Verdict
@@ -42,7 +42,7 @@ from tilewright.records import (
     Measured,
     Unscorable,
 )
-from tilewright.report.briefing import brief_text
+from tilewright.report.checked import Checked
 from tilewright.report.output import measured_lines
 from tilewright.search.gating import through
 from tilewright.worker.timing.counters import read as read_counters
@@ -52,15 +52,15 @@ DEADLINE_S = 120.0
 """How long one kernel may take with one baseline."""
 
 
-def check(kernels: Sequence[str], *, gpu: str, budget: float, **where: Any) -> Iterator[dict[str, Any]]:
-    """Gates alone, on any machine. One record a kernel, in the order given (DESIGN: `check --json`)."""
+def check(kernels: Sequence[str], *, gpu: str, budget: float, **where: Any) -> Iterator[Checked]:
+    """Gates alone, on any machine. One answer a kernel, in the order given."""
     cases = [_case(name, **where) for name in kernels]
     target = wiring.Target("offline", gpu_name(gpu), "check")
     with wiring.workers(target) as host, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         gates = wiring.gates_for(target, host, budget)
         for case, future in [(case, pool.submit(_timed, gates, case)) for case in cases]:
             verdict, seconds = future.result()
-            yield check_record(case, verdict, seconds)
+            yield checked(case, verdict, seconds)
 
 
 def evaluate(
@@ -143,13 +143,14 @@ def analyze(
         yield from (_analyzed(case, judge, target, counters) for case in cases)
 
 
-def brief(config: OptimizationConfig) -> str:
-    """What a proposer would be told of a kernel before the first turn."""
-    settings = resolve(config)
+def brief(config: OptimizationConfig) -> Brief:
+    """What a proposer would be told of a kernel before the first turn. No model is asked."""
+    settings = resolve(replace(config, model="none"))
     kernel, problem = wiring.load_task(settings)
     candidate, _ = wiring.up_to_date(kernel)
     target = wiring.choose_target(settings)
     with wiring.workers(target) as host:
+        gpu = wiring.gpu_of(target, host)
         verdict = through(wiring.gates_for(target, host, SEED_BUDGET_S), candidate, problem)
         evaluation: Evaluation | None = verdict.failure
         if evaluation is None:
@@ -166,7 +167,9 @@ def brief(config: OptimizationConfig) -> str:
     findings = tuple(wiring.analyzer().analyze(candidate, problem, verdict.evidence, evaluation))
     attempt = Attempt(0, 0, "seed", candidate, evaluation, verdict.evidence, findings)
     made = Brief(problem, attempt, (attempt,), 1, "structure", target.gpu, settings.candidates)
-    return brief_text(made, limit.share_reached(attempt, target.gpu))
+    lessons = wiring.stored_lessons(settings.results)
+    told = Informer(gpu, wiring.retriever_for(settings, gpu), settings.rag_k, lambda: lessons)(made)
+    return made.with_told(told)
 
 
 def _analyzed(case: Case, judge: Judging, target: wiring.Target, counters: bool) -> Analysis:
@@ -278,12 +281,17 @@ class Judging:
         return Judged(
             job=job,
             evaluation=evaluation,
-            where=self.target.evaluator if self.target else "cpu",
+            where=self._where(),
             kernel_path=kernel_path,
             gpu=gpu,
             versions=evaluation.measurement.versions if isinstance(evaluation, Measured) else _versions(),
             when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
+
+    def _where(self) -> Literal["local", "offline", "cpu"]:
+        if self.target is None:
+            return "cpu"
+        return "local" if self.target.evaluator == "local" else "offline"
 
     def _evaluated(self, job: Job) -> Evaluation:
         if job.effort == "quick" or not self.last_gates:

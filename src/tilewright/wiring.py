@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -16,16 +17,20 @@ from typing import Literal
 from tilewright import jsonform
 from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.limit import fields_of, share_reached
+from tilewright.analysis.llm_rule import LlmRule
 from tilewright.analysis.model import estimate
 from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
 from tilewright.errors import ConfigError, MissingDependency, UsageError, WorkerError
+from tilewright.evaluators.absent import AbsentEvaluator
 from tilewright.evaluators.local import Device, LocalEvaluator, devices
 from tilewright.evaluators.offline import OfflineEvaluator
 from tilewright.gates.compile import CompileGate
+from tilewright.gates.kernels import OwnKernelGate
 from tilewright.gates.semantic import SemanticGate
 from tilewright.gates.static import StaticGate
+from tilewright.generating import kernel_to_be, reference_problem
 from tilewright.hardware import (
     Ceilings,
     Gpu,
@@ -35,19 +40,25 @@ from tilewright.hardware import (
     load_gpu,
     with_ceilings,
 )
+from tilewright.informing import Informer
 from tilewright.kernelfile import KernelFile, load_kernel
+from tilewright.lm import Budget, Model, Transcript, open_model, transcript_path
 from tilewright.problems import problem_for, read_task, task_workloads
+from tilewright.proposers.llm.knobs import KnobChooser
 from tilewright.proposers.rewrites import RewriteProposer
 from tilewright.proposers.tuner import KnobTuner
-from tilewright.protocols import Evaluator, Gate, Proposer, Watcher
-from tilewright.records import Attempt, Candidate, Problem, Run
+from tilewright.protocols import Evaluator, Gate, Proposer, Retriever, Watcher
+from tilewright.rag.corpus import improved_in, read_corpus
+from tilewright.rag.embeddings import model_embedder, remembering
+from tilewright.rag.retriever import MultiturnOptimizationRAG
+from tilewright.records import Attempt, Candidate, Lesson, Problem, Run, Told
 from tilewright.report.history import HistoryFile
-from tilewright.report.output import save_best
+from tilewright.report.output import save_best, save_first
 from tilewright.search.loop import Parts, continue_run
 from tilewright.search.policies import StopRules
 from tilewright.source.equality import equal_work
 from tilewright.source.migrate import migrate
-from tilewright.store import Store
+from tilewright.store import FILE, Store, stored_runs
 
 _ASKING_S = 60.0
 """How long a host may take to say what its GPU is and what it reaches, once it is started."""
@@ -62,7 +73,7 @@ class Target:
     `devices` are the UUIDs of the GPUs here, all of one model; gates and the first candidate use the first.
     """
 
-    evaluator: Literal["local", "offline"]
+    evaluator: Literal["local", "offline", "absent"]
     gpu: str
     reason: str
     devices: tuple[str, ...] = ()
@@ -70,10 +81,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run and the file it left, if any."""
+    """A finished run, the file it left, if any, and what the model used; its known price, and tokens."""
 
     run: Run
     saved: Path | None
+    usd: float = 0.0
+    tokens: int = 0
 
 
 def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
@@ -110,7 +123,9 @@ def resume(name: str, config: OptimizationConfig, watcher: Watcher | None = None
         settings = resolve(from_pairs(run.settings, config))
         kernel, _ = load_task(settings)
         target = choose_target(settings)
-        if target.evaluator != run.evaluator:
+        if target.evaluator == "offline" and run.evaluator == "local" and settings.models:
+            target = Target("absent", run.gpu, f"{target.reason}; the model is asked, nothing is measured")
+        elif target.evaluator != run.evaluator:
             raise UsageError(
                 f"run {run.id} was judged by the {run.evaluator} evaluator for {run.gpu}; here it would be "
                 f"{target.evaluator} ({target.reason}). Their numbers don't compare: continue it where it began."
@@ -123,11 +138,22 @@ def resume(name: str, config: OptimizationConfig, watcher: Watcher | None = None
 
 
 def open_store(results: Path) -> Store:
-    return Store(results / "tilewright.db")
+    return Store(results / FILE)
+
+
+def stored_lessons(results: Path) -> list[Lesson]:
+    """The newest first; none where nothing was stored yet."""
+    if not (results / FILE).exists():
+        return []
+    with closing(open_store(results)) as store:
+        return [lesson for _, _, lesson in store.lessons()]
 
 
 def load_task(settings: Settings) -> tuple[KernelFile, Problem]:
-    """The kernel and its problem, from a kernel file or a task file."""
+    """The kernel and its problem, from a kernel file, a task file, or the reference that is to get a kernel."""
+    if settings.generate:
+        problem = reference_problem(settings.kernel_file, settings.inputs, settings.precision, settings.workloads)
+        return kernel_to_be(problem, settings.out), problem
     if settings.kernel_file.endswith(".toml"):
         path = Path(settings.kernel_file)
         task = read_task(path)
@@ -216,7 +242,7 @@ def workers(target: Target) -> Iterator[WorkerHost]:
 
 def host_for(target: Target, number: int = 0) -> WorkerHost:
     """The worker processes for one of the target's GPUs, or for none where it is judged offline."""
-    if target.evaluator == "offline":
+    if target.evaluator != "local":
         return WorkerHost("cpu", target.gpu)
     if len(target.devices) < 2:
         return WorkerHost("cuda", target.gpu)
@@ -273,6 +299,8 @@ def evaluator_for(target: Target, host: WorkerHost, results: Path = Path("result
     """`results` may hold a calibration of the time model."""
     if target.evaluator == "local":
         return LocalEvaluator(host, *(host_for(target, number) for number in range(1, len(target.devices))))
+    if target.evaluator == "absent":
+        return AbsentEvaluator()
     gpu = gpu_of(target, host)
     return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu, results))
 
@@ -281,8 +309,64 @@ def analyzer() -> PerformanceAnalyzer:
     return PerformanceAnalyzer()
 
 
-def structure_proposers() -> Sequence[Proposer]:
-    return [RewriteProposer()]
+def structure_proposers(settings: Settings, model: Model | None, watcher: Watcher) -> Sequence[Proposer]:
+    """The built-in rewrites, and the language model where there is one."""
+    rewrites = [RewriteProposer()] if settings.candidates else []
+    if model is None or not settings.hypotheses:
+        return rewrites
+    from tilewright.proposers.llm import LlmProposer
+
+    reading = LlmRule(model, settings.custom_analysis_prompt or "")
+    return [*rewrites, LlmProposer(model, reading.of_brief, settings.hypotheses, watcher.note)]
+
+
+def _tuner(settings: Settings, gpu: Gpu, model: Model | None, watcher: Watcher) -> Proposer | None:
+    """None where knobs aren't searched: not wanted, or the first right kernel is all that is."""
+    if not settings.tune_budget or (settings.generate and not settings.optimize):
+        return None
+    search = KnobTuner(gpu, settings.tune_budget * settings.max_iterations)
+    return KnobChooser(search, model, watcher.note) if model and settings.knobs == "model" else search
+
+
+@contextmanager
+def model_for(run: Run, settings: Settings, store: Store, watcher: Watcher) -> Iterator[Model | None]:
+    """The language model of a run, each exchange with which is stored and written down as it happens."""
+    if not settings.models:
+        yield None
+        return
+    transcript = Transcript(transcript_path(settings.results, run.kernel_path))
+    model = open_model(
+        settings.models,
+        temperature=settings.temperature,
+        temperature_is_explicit=settings.temperature_is_explicit,
+        api_base=settings.api_base,
+        api_key=settings.api_key,
+        secrets=settings.secrets,
+        budget=Budget(settings.max_usd, settings.max_tokens),
+        recorded=lambda name: store.interactions(store.find(name)),
+        earlier=store.interactions(run.id),
+        on_interaction=[partial(store.record, run.id), transcript.add],
+        on_note=watcher.note,
+        on_detail=watcher.note if settings.verbose else lambda detail: None,
+        on_warning=watcher.note,
+    )
+    try:
+        yield model
+    finally:
+        model.close()
+        watcher.note(f"model {', '.join(model.names)}: {model.budget}; every exchange is in {transcript.path}")
+
+
+def retriever_for(settings: Settings, gpu: Gpu, run_id: str = "") -> Retriever:
+    """Over the shipped corpus, the user's own, and what earlier runs made faster."""
+    entries = [*read_corpus(), *improved_in(stored_runs(settings.results, but=run_id))]
+    for folder in settings.corpus:
+        entries += read_corpus(folder, settings.problems)
+    embedder = None
+    if settings.embedding:
+        vectors = settings.results / "embeddings.db"
+        embedder = remembering(model_embedder(settings.embedding), settings.embedding, vectors)
+    return MultiturnOptimizationRAG(entries, k=settings.rag_k, embedder=embedder, arch=gpu.arch)
 
 
 def _work(
@@ -296,15 +380,25 @@ def _work(
 ) -> Outcome:
     history = HistoryFile(settings.results / "multiturn_logs", fields_of)
     watchers = _Watchers([history, *([watcher] if watcher else [])])
-    with workers(target) as host, closing(evaluator_for(target, host, settings.results)) as evaluator:
+    with (
+        workers(target) as host,
+        closing(evaluator_for(target, host, settings.results)) as evaluator,
+        model_for(run, settings, store, watchers) as model,
+    ):
         gpu = gpu_of(target, host)
+        informer = None
+        if model:
+            retriever = retriever_for(settings, gpu, run.id)
+            informer = Informer(gpu, retriever, settings.rag_k, lambda: [one[2] for one in store.lessons()])
         parts = Parts(
-            gates=gates_for(target, host),
+            gates=[*gates_for(target, host), *([OwnKernelGate()] if settings.generate else [])],
             last_gates=last_gates_for(target, host),
             evaluator=evaluator,
             analyze=analyzer().analyze,
-            structure_proposers=structure_proposers() if settings.candidates else (),
-            tuner=KnobTuner(gpu, settings.tune_budget * settings.max_iterations) if settings.tune_budget else None,
+            structure_proposers=structure_proposers(settings, model, watchers),
+            inform=informer or (lambda brief: Told()),
+            repairs=settings.repairs,
+            tuner=_tuner(settings, gpu, model, watchers),
             memory=store,
             watcher=watchers,
             stop=_stop_rules(settings),
@@ -315,22 +409,29 @@ def _work(
             error_factor=settings.error_factor,
             backward=settings.backward,
             repair=settings.repair,
+            from_nothing=settings.generate,
             equal_work=equal_work,
         )
         watchers.started(run)
         ended = continue_run(run, seed, parts)
-    saved = save_best(ended, kernel, settings.results / "kernels") if settings.save else None
-    return Outcome(ended, saved)
+    save = save_first if settings.generate else save_best
+    saved = save(ended, kernel, settings.results / "kernels") if settings.save else None
+    spent = Budget()
+    for interaction in store.interactions(run.id):
+        spent.add(interaction)
+    return Outcome(ended, saved, spent.usd, spent.tokens)
 
 
 def _stop_rules(settings: Settings) -> StopRules:
     return StopRules(
         target_speedup=settings.target_speedup,
+        first_correct=settings.generate and not settings.optimize,
         min_improvement=settings.min_improvement,
         patience=settings.patience,
         max_turns=settings.max_iterations,
         max_evaluations=settings.max_evaluations,
         max_wall_s=settings.max_wall_s,
+        max_gpu_s=settings.max_gpu_s,
         near_optimal=settings.near_optimal,
         share_reached=share_reached,
     )

@@ -9,16 +9,32 @@ import click
 from tilewright.cli.options import config_from, run_options
 from tilewright.cli.showing import line
 
+_LEAVE_OUT = ("kernel_file", "list_slow", "baselines", "generate", "optimize", "out")
+
 
 @click.command("brief")
 @click.argument("kernel")
-@run_options(leave_out=("kernel_file", "list_slow", "model", "baselines"))
+@run_options(leave_out=_LEAVE_OUT)
 def command(kernel: str, **values: Any) -> int:
-    """Show what a proposer is told about KERNEL: what holds it back, its knobs, what was tried."""
+    """Show what a language model would be sent about KERNEL in the first turn, to the letter.
+
+    Nothing is sent. With --model none: what the built-in search knows, in short.
+    """
+    from tilewright.analysis.limit import share_reached
     from tilewright.judge import brief
+    from tilewright.report.briefing import brief_text
 
     config = config_from(values)
     config.kernel_file = kernel
-    config.model = "none"
-    line(brief(config))
+    made = brief(config)
+    if config.model == "none":
+        line(brief_text(made, share_reached(made.parent, made.gpu)))
+        return 0
+    from tilewright.analysis.llm_rule import messages_of
+    from tilewright.proposers.llm import prompts_of
+
+    read = messages_of(made, config.custom_analysis_prompt or "")
+    for name, messages in [("analyse", read), *prompts_of(made, made.parent.findings, config.hypotheses)]:
+        for message in messages:
+            line(f"==== {name}: {message.role} ====\n\n{message.text}\n")
     return 0

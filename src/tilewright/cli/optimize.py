@@ -14,7 +14,7 @@ from tilewright.errors import UsageError
 
 @click.command("optimize")
 @click.argument("kernel", required=False)
-@run_options()
+@run_options(leave_out=("generate", "optimize", "out"))
 @click.option("--json", "as_json", is_flag=True, help="Print the final record as JSON on standard output.")
 @click.option("--fail-on", type=click.Choice(["rejected", "below-target"]), help="Exit with 3 on this answer.")
 def command(kernel: str | None, as_json: bool, fail_on: str | None, **values: Any) -> int:
@@ -48,8 +48,10 @@ def run(config: Any, as_json: bool, fail_on: str | None) -> int:
 
 
 def exit_code(stop_reason: str, record: dict[str, Any], target: float, fail_on: str | None) -> int:
-    if stop_reason == "machinery":
+    if stop_reason in ("machinery", "model_unavailable"):
         return 1
+    if stop_reason in ("awaiting_answers", "awaiting_gpu"):
+        return 2
     if stop_reason == "interrupted":
         return 130
     if fail_on == "rejected" and stop_reason in ("seed_wrong", "seed_failed"):

@@ -48,12 +48,13 @@ def command(
         raise click.UsageError("Give a kernel or --query TEXT.")
     from tilewright.kernelfile import load_kernel
     from tilewright.problems import problem_for
-    from tilewright.rag.corpus import read_corpus
+    from tilewright.rag.corpus import improved_in, read_corpus
     from tilewright.rag.embeddings import model_embedder, remembering
     from tilewright.rag.retriever import MultiturnOptimizationRAG
+    from tilewright.store import stored_runs
 
     embedder = remembering(model_embedder(embedding), embedding, results / "embeddings.db") if embedding else None
-    entries = read_corpus(corpus, problems if corpus else None)
+    entries = read_corpus(corpus, problems if corpus else None) + improved_in(stored_runs(results))
     rag = MultiturnOptimizationRAG(entries, k=count, embedder=embedder, duplicates=duplicates)
     if kernel is None:
         examples = rag.search(str(query))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,14 +82,27 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
         "stop_detail": run.stop_detail,
         "seconds": round(run.seconds, 2),
         "gpu_seconds": round(sum(attempt.cost.gpu_seconds for attempt in run.attempts), 3),
-        "usd": sum(attempt.cost.usd for attempt in run.attempts),
+        "usd": outcome.usd,
+        "tokens": outcome.tokens,
     }
     if show:
         line(result_line(run, str(saved) if saved else None, share))
-        message = _message(run, min_improvement)
+        message = _message(run, min_improvement) or _next_step(run, saved)
         if message and not quiet:
             click.echo(message, err=True)
     return record
+
+
+def _next_step(run: Run, saved: Path | None) -> str:
+    """Of a first kernel, the command that goes on with it."""
+    if run.attempts and run.attempts[0].candidate.proposer == "reference" and saved:
+        return f"Make it faster: run_multiturn_optimization.py --kernel {_shown(saved)}"
+    return ""
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _message(run: Run, min_improvement: float) -> str:
@@ -97,6 +111,8 @@ def _message(run: Run, min_improvement: float) -> str:
     from tilewright.report.words import outcome
     from tilewright.scores import gain, score
 
+    if run.stop_reason in ("awaiting_answers", "awaiting_gpu", "budget", "model_unavailable"):
+        return f"Stopped: {run.stop_detail}"
     first = run.attempts[0].evaluation if run.attempts else None
     if run.stop_reason == "seed_wrong" and isinstance(first, Wrong):
         return (

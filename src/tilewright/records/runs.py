@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from tilewright.records.facts import Evidence, Finding
@@ -217,3 +217,12 @@ class Brief:
     lessons: tuple[Lesson, ...] = field(default=())
     standing: tuple[str, ...] = ()
     """How far the parent is from what the GPU allows, in short lines."""
+
+    def with_told(self, told: Told) -> Brief:
+        return replace(
+            self,
+            examples=told.examples,
+            guidelines=told.guidelines,
+            lessons=told.lessons,
+            standing=told.standing,
+        )

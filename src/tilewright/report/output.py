@@ -11,7 +11,7 @@ from tilewright.kernelfile import KernelFile, write_new
 from tilewright.records import Attempt, Estimated, Measured, Measurement, Problem, Run
 from tilewright.report import words
 from tilewright.report.measured import over_seed_text
-from tilewright.scores import Versus, against, gain, over
+from tilewright.scores import Versus, against, best, gain, over
 
 
 def save_best(run: Run, kernel: KernelFile, fallback: Path) -> Path | None:
@@ -28,6 +28,19 @@ def save_best(run: Run, kernel: KernelFile, fallback: Path) -> Path | None:
     name = f"{stem}_candidate_est"
     if isinstance(top.evaluation, Measured):
         name = f"{stem}_optimized_{published(top.evaluation.measurement).ratio:.3f}x"
+    return _written(run, top, kernel, name, fallback)
+
+
+def save_first(run: Run, kernel: KernelFile, fallback: Path) -> Path | None:
+    """Write the best kernel of a run that began without one, as `2_10.py` or `2_10_2.py`; None where none is right.
+
+    Goes where `kernel` is to lie, or into `fallback` where that folder can't be written.
+    """
+    top = best(run)
+    return _written(run, top, kernel, kernel.path.stem, fallback) if top else None
+
+
+def _written(run: Run, top: Attempt, kernel: KernelFile, name: str, fallback: Path) -> Path:
     workload = kernel.header.workload or ""
     text = header.with_result(top.candidate.source, run.problem.name, workload, result_lines(run, top, kernel))
     for folder in (kernel.path.resolve().parent, fallback):
@@ -44,7 +57,8 @@ def save_best(run: Run, kernel: KernelFile, fallback: Path) -> Path | None:
 def result_lines(run: Run, attempt: Attempt, kernel: KernelFile) -> list[str]:
     """Header lines for the best attempt of a run."""
     before = f" ({kernel.header.speedup_ratio:.3f}x)" if kernel.header.speedup_ratio else ""
-    origin = f"Optimized From: {kernel.path.name}{before}, run {run.id}"
+    verb = "Optimized From" if kernel.text else "Generated For"
+    origin = f"{verb}: {kernel.path.name if kernel.text else run.problem.name}{before}, run {run.id}"
     if isinstance(attempt.evaluation, Measured):
         paired = over_seed_text(attempt.evaluation.measurement)
         origin += f"; {paired}" if paired else ""

@@ -276,13 +276,7 @@ class _Work:
         if told is None:
             told = self.parts.inform(brief)
             self.parts.memory.tell(self.run.id, place, told)
-        return replace(
-            brief,
-            examples=told.examples,
-            guidelines=told.guidelines,
-            lessons=told.lessons,
-            standing=told.standing,
-        )
+        return brief.with_told(told)
 
     def _ask(self, proposer: Proposer, brief: Brief, place: str) -> Sequence[Candidate]:
         return self._remembering(place, lambda: tuple(proposer.propose(brief))[: brief.limit])

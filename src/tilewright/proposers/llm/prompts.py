@@ -1,0 +1,113 @@
+"""What is a language model told when it plans, writes, mends or looks back?
+
+The same brief gives the same text to the letter, so that an answer is found again when a run is resumed. A prompt
+has about 24 thousand tokens at most: what was tried gives way first, then examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tilewright.lm import messages_for
+from tilewright.proposers.llm import signatures
+from tilewright.records import Attempt, Brief, Finding, Message
+from tilewright.wording import history, kernels, teaching
+from tilewright.wording.instructions import instructions
+from tilewright.wording.outcomes import failure, outcome
+from tilewright.wording.task import source, task
+
+Inputs = dict[str, str]
+
+_ROOM = 80_000
+"""Characters of a prompt: code has about 3.3 to a token."""
+_EXAMPLES, _LEAST_TRIED, _MOST_TRIED = 36_000, 4_000, 20_000
+_TRIED_FOR_WRITING = 6_000
+"""Whoever writes needs the mistakes that were made, not every idea."""
+
+
+def prompts_of(
+    brief: Brief, findings: Sequence[Finding], hypotheses: int = 3
+) -> list[tuple[str, tuple[Message, ...]]]:
+    """Exactly what is sent for a plan, and what is sent for each hypothesis of it, whose text isn't known yet."""
+    unknown = "(one of the plan's hypotheses stands here)"
+    return [
+        ("plan", messages_for(signatures.plan(), planning(brief, findings, hypotheses))),
+        ("rewrite", messages_for(signatures.rewrite(), writing(brief, findings, unknown))),
+    ]
+
+
+def planning(brief: Brief, findings: Sequence[Finding], wanted: int) -> Inputs:
+    inputs = {
+        "rules": instructions("rules"),
+        "tilelang": instructions("tilelang"),
+        "task": task(brief.problem, brief.gpu),
+        "kernel": _present(brief),
+        "findings": _findings(brief, findings),
+        "knobs": history.knobs(brief),
+        "examples": teaching.examples(brief.examples, _EXAMPLES),
+        "advice": teaching.advice(_without_findings(brief.guidelines, findings), brief.lessons),
+        "wanted": f"{wanted} hypotheses" if wanted > 1 else "one hypothesis",
+    }
+    left = _ROOM - sum(map(len, inputs.values()))
+    return {**inputs, "tried": history.tried(brief, min(_MOST_TRIED, max(_LEAST_TRIED, left)))}
+
+
+def writing(brief: Brief, findings: Sequence[Finding], hypothesis: str) -> Inputs:
+    return {
+        "rules": instructions("rules"),
+        "tilelang": instructions("tilelang"),
+        "task": task(brief.problem, brief.gpu),
+        "kernel": _present(brief),
+        "findings": _findings(brief, findings),
+        "tried": history.tried(brief, _TRIED_FOR_WRITING),
+        "examples": teaching.examples(brief.examples, _EXAMPLES),
+        "hypothesis": hypothesis,
+    }
+
+
+def mending(brief: Brief, failed: Attempt) -> Inputs:
+    change = history.change(brief.parent.candidate.source, failed.candidate.source)
+    return {
+        "rules": instructions("rules"),
+        "tilelang": instructions("tilelang"),
+        "task": task(brief.problem, brief.gpu),
+        "hypothesis": failed.candidate.hypothesis or "make it faster",
+        "candidate": source(failed.candidate.source),
+        "changed": "There is no such kernel yet." if _from_nothing(brief) else change,
+        "failure": failure(failed),
+    }
+
+
+def looking_back(brief: Brief, changes: Sequence[tuple[Attempt, Attempt]]) -> Inputs:
+    """`changes`: each structure with the fastest of its settings."""
+    before = brief.parent.candidate
+    return {
+        "task": task(brief.problem, brief.gpu),
+        "kernel": _present(brief),
+        "changes": "\n\n".join(
+            f"### {number}. {structure.candidate.hypothesis}\n-> {outcome(best)}\n"
+            + history.change(before.source, best.candidate.source)
+            for number, (structure, best) in enumerate(changes, 1)
+        ),
+    }
+
+
+def _from_nothing(brief: Brief) -> bool:
+    """Whether there is no kernel yet: the parent is the reference itself."""
+    return brief.parent.candidate.source == brief.problem.source
+
+
+def _present(brief: Brief) -> str:
+    if _from_nothing(brief):
+        return "There is none yet: what is wanted is a first kernel that is right, and fast by its design."
+    return kernels.kernel(brief.parent, brief.standing)
+
+
+def _findings(brief: Brief, findings: Sequence[Finding]) -> str:
+    return kernels.findings(findings, brief.parent.candidate.source)
+
+
+def _without_findings(guidelines: Sequence[str], findings: Sequence[Finding]) -> list[str]:
+    """Guidelines name the worst findings, which are told with more detail."""
+    told = {f"{finding.message}. {finding.action}" for finding in findings}
+    return [line for line in guidelines if line not in told]
