@@ -103,6 +103,34 @@ CASES = [
         KERNEL_LINE,
         "shared memory",
     ),
+    (
+        """
+            a = T.alloc_shared((256, 64), dtype)
+            b = T.alloc_shared((64, 64), dtype)
+            c = T.alloc_fragment((256, 64), "float32")
+            sums = T.alloc_fragment((64,), "float32")
+            T.clear(c)
+            T.gemm(a, b, c)
+            T.reduce_sum(c, sums, dim=0)
+            T.copy(sums, Y[0, 0])
+        """,
+        "a reduction along this dimension of a T.gemm accumulator",
+        KERNEL_LINE,
+        "dim=1",
+    ),
+    (
+        """
+            a = T.alloc_shared((64, 64), dtype)
+            b = T.alloc_shared((64, 8), dtype)
+            c = T.alloc_fragment((64, 8), "float32")
+            T.clear(c)
+            T.gemm(a, b, c)
+            T.copy(c, Y[0, 0])
+        """,
+        "too narrow for warpgroup instructions",
+        KERNEL_LINE,
+        "16 or more",
+    ),
 ]
 
 
