@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tilewright.analysis import limit
@@ -23,6 +23,7 @@ from tilewright.records import (
     Wrong,
 )
 from tilewright.report import measured, words
+from tilewright.report.checked import Checked, CheckVerdict
 
 
 @dataclass(frozen=True)
@@ -39,30 +40,26 @@ class Case:
         return self.kernel.line_offset
 
 
-def check_record(case: Case, verdict: Verdict, seconds: float) -> dict[str, Any]:
+def checked(case: Case, verdict: Verdict, seconds: float) -> Checked:
     execution = verdict.evidence.execution
-    reasons = _reasons(verdict.failure) if verdict.failure else verdict.evidence.warnings
     skipped = (*verdict.evidence.not_checked, *(execution.not_checked if execution else ()))
+    answer: CheckVerdict
     if verdict.failure is not None:
         answer = "rejected"
     elif execution is None or skipped:
         answer = "not_checked"
     else:
         answer = "passed"
-    return {
-        "kernel": str(case.kernel.path),
-        "verdict": answer,
-        "reasons": [_reason(case, r) for r in reasons] + [_note(n) for n in (*case.notes, *skipped)],
-        "executed": {
-            "blocks": execution.blocks,
-            "of": execution.of,
-            "batch_reduced": execution.batch_reduced,
-            "error_ratio": execution.error_ratio,
-        }
-        if execution
-        else None,
-        "seconds": round(seconds, 3),
-    }
+    reasons = _reasons(verdict.failure) if verdict.failure else verdict.evidence.warnings
+    return Checked(
+        path=case.kernel.path,
+        verdict=answer,
+        reasons=tuple(replace(r, line=r.line + case.line_offset if r.line else None) for r in reasons),
+        notes=case.notes,
+        not_checked=skipped,
+        execution=execution,
+        seconds=seconds,
+    )
 
 
 def evaluation_record(case: Case, judged: Judged, seconds: float) -> dict[str, Any]:
@@ -135,7 +132,3 @@ def _reason(case: Case, reason: Reason) -> dict[str, Any]:
     line = reason.line + case.line_offset if reason.line else None
     message = f"{reason.message} {reason.action}".strip()
     return {"rule": reason.rule, "message": message, "line": line}
-
-
-def _note(text: str) -> dict[str, Any]:
-    return {"rule": "note", "message": text, "line": None}

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tilewright.cli.showing import line
 from tilewright.config import GPU_HELP
+
+if TYPE_CHECKING:
+    from tilewright.report.checked import Checked
+
+FORMATS = ("text", "json", "junit", "github", "sarif")
 
 
 @click.command("check")
@@ -20,26 +26,38 @@ from tilewright.config import GPU_HELP
 @click.option("--precision", type=click.Choice(["fp16", "bf16", "fp32"]), default="fp16", show_default=True)
 @click.option("--gpu", default="H100", show_default=True, help=GPU_HELP)
 @click.option("--budget", default=60.0, show_default=True, help="Seconds of execution on the CPU per kernel.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a kernel, one a line.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="json: one object a kernel, one a line. junit, sarif: one document. github: annotations.",
+)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @click.option("--fail-on", type=click.Choice(["rejected"]), help="Exit with 3 when a kernel is rejected.")
-def command(kernels: tuple[str, ...], as_json: bool, fail_on: str | None, **values: Any) -> int:
+def command(kernels: tuple[str, ...], form: str, fail_on: str | None, **values: Any) -> int:
     """Look for mistakes in KERNELS without a GPU: rules, compiler, and execution on the CPU."""
     from tilewright.judge import check
 
-    rejected = 0
-    for answer in check(kernels, **values):
-        rejected += answer["verdict"] == "rejected"
-        line(json.dumps(answer) if as_json else _words(answer))
+    rejected = _show(check(kernels, **values), form)
     return 3 if rejected and fail_on else 0
 
 
-def _words(answer: dict[str, Any]) -> str:
-    lines = [f"{answer['kernel']}: {answer['verdict'].replace('_', ' ')} ({answer['seconds']:.1f} s)"]
-    for reason in answer["reasons"]:
-        where = f" line {reason['line']}" if reason["line"] else ""
-        lines.append(f"  {reason['rule']}{where}: {reason['message']}")
-    executed = answer["executed"]
-    if executed:
-        reduced = f", {executed['batch_reduced']}" if executed["batch_reduced"] else ""
-        lines.append(f"  executed {executed['blocks']} of {executed['of']} blocks{reduced}")
-    return "\n".join(lines)
+def _show(answers: Iterable[Checked], form: str) -> int:
+    """Prints each answer as soon as it is there, unless it is part of one document; how many were rejected."""
+    from tilewright.report import checked, github, junit, sarif
+
+    documents = {"junit": junit.document, "sarif": sarif.document}
+    kernels = []
+    for answer in answers:
+        kernels.append(answer)
+        if form == "text":
+            line(checked.text(answer))
+        elif form == "json":
+            line(json.dumps(checked.fields(answer)))
+        elif form == "github":
+            line(github.commands(answer))
+    if form in documents:
+        line(documents[form](kernels))
+    return sum(one.rejected for one in kernels)

@@ -19,7 +19,8 @@ from tilewright.interpreter.report import Unsupported
 from tilewright.interpreter.stores import drop_outside
 from tilewright.interpreter.values import OUTSIDE, Mask, Value, as_tensor, common_lanes, lifted
 
-_SCATTER = {"add": "sum", "max": "amax", "min": "amin"}
+_SCATTER = {"max": "amax", "min": "amin"}
+_KINDS = ("add", "or", *_SCATTER)
 
 
 def compile_atomic(
@@ -30,13 +31,13 @@ def compile_atomic(
     *,
     collective: bool,
 ) -> Write:
-    """A function that updates with a value for all active lanes. `kind` is add, max or min.
+    """A function that updates with a value for all active lanes. `kind` is add, max, min or or.
 
     `collective`: the block updates once for each element of a tile. Otherwise every thread executes the
     update, also where address and value are the same for all of them."""
     if is_private(buffer):
         raise Unsupported(f"atomic update of private memory {buffer.name}")
-    if kind not in _SCATTER:
+    if kind not in _KINDS:
         raise Unsupported(f"atomic {kind}")
     address = Address(buffer, indices, scope)
     storage_of = StorageOf(buffer, scope)
@@ -106,8 +107,18 @@ def _scatter(
     _warn_of_poison(address, frame, storage.flat[offset], addend)
     if kind == "add":
         storage.flat.index_add_(0, offset, addend)
+    elif kind == "or":
+        _or(storage.flat, offset, addend)
     else:
         storage.flat.scatter_reduce_(0, offset, addend, _SCATTER[kind], include_self=True)
+
+
+def _or(memory: Tensor, offset: Tensor, addend: Tensor) -> None:
+    """One bit after another: torch has no scatter that ors."""
+    places, which = offset.unique(return_inverse=True)
+    for bit in range(8 * memory.element_size()):
+        some = torch.zeros_like(places).index_add_(0, which, (addend.to(places.dtype) >> bit) & 1).ne(0)
+        memory[places] |= some.to(memory.dtype) << bit
 
 
 def _warn_of_poison(address: Address, frame: Frame, before: Tensor, addend: Tensor) -> None:

@@ -19,7 +19,7 @@ from tilewright.interpreter.values import OUTSIDE
 # One barrier is [arrivals a phase needs, arrivals still missing, phases completed].
 
 
-@compiles(EFFECTS, "tirx.ptx_arrive_barrier")
+@compiles(EFFECTS, "tirx.ptx_arrive_barrier", "tirx.ptx_arrive_barrier_expect_tx")
 def _arrive(call: tir.Call, scope: Scope) -> Action:
     find = _barrier(call.args[0], scope)
     threads = scope.program.thread_count

@@ -36,6 +36,7 @@ class Program:
     reducers: Mapping[tir.Var, str] = field(default_factory=dict)
     safe_values: Mapping[tir.Var, float] = field(default_factory=dict)
     slots: dict[tir.Var, int] = field(default_factory=dict)
+    dtypes: dict[int, str] = field(default_factory=dict)  # of each memory, by slot: a view may give it another
     definitions: dict[tir.Var, tir.Expr] = field(default_factory=dict)
     fixed: set[tir.Var] = field(default_factory=set)  # what stays the same while a chunk of blocks runs
 

@@ -98,6 +98,8 @@ def _let(let: Any, scope: Scope) -> Code:
 
 @compiles(EXPRESSIONS, "Cast")
 def _cast(node: Any, scope: Scope) -> Code:
+    if tir.annotations_of(node):
+        raise Unsupported(f"T.cast with {', '.join(tir.annotations_of(node))}")
     value, dtype = compile_expression(node.value, scope), str(node.dtype)
     compute_dtype(dtype)
     return lambda frame: cast(value(frame), dtype)

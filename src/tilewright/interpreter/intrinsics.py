@@ -89,6 +89,8 @@ _OF_TENSORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "tirx.atan2": torch.atan2,
     "tirx.hypot": torch.hypot,
     "tirx.copysign": torch.copysign,
+    "tirx.nextafter": torch.nextafter,
+    "tirx.ldexp": torch.ldexp,
     "tl.ieee_fdiv": torch.div,
 }
 _UNSIGNED_BITS = {"uint8": torch.uint8, "uint16": torch.int16, "uint32": torch.int32, "uint64": torch.int64}
@@ -146,6 +148,18 @@ def _binary_of_tensors(call: tir.Call, scope: Scope) -> Code:
 @compiles(CALLS, "tirx.bitwise_not")
 def _bitwise_not(call: tir.Call, scope: Scope) -> Code:
     return binary(lambda x, _: ~x, call.args[0], call.args[0], str(call.dtype), scope)
+
+
+@compiles(CALLS, "tirx.clz")
+def _leading_zeros(call: tir.Call, scope: Scope) -> Code:
+    dtype = str(call.args[0].dtype)
+    if dtype not in ("int32", "uint32"):
+        raise Unsupported(f"clz of {dtype}")
+    operand = compile_expression(call.args[0], scope)
+    # The exponent of a double is the length of a 32-bit number.
+    return _on_tensor(
+        lambda x: 32 - torch.frexp((x.long() & 0xFFFFFFFF).double()).exponent, operand, lambda x: x.long()
+    )
 
 
 @compiles(CALLS, "tirx.fma", "tl.fma", "tl.ieee_fmaf")

@@ -113,7 +113,9 @@ class _Host:
             if buffer is None:
                 self._env[self._program.slot(param)] = value
                 continue
-            self._memory[self._program.slot(buffer.data)] = global_storage(value)
+            slot = self._program.slot(buffer.data)
+            self._memory[slot] = global_storage(value)
+            self._program.dtypes[slot] = str(buffer.dtype)
             for symbols, numbers in ((buffer.shape, value.shape), (buffer.strides, value.stride())):
                 for symbol, number in zip(symbols, numbers):
                     if isinstance(symbol, tirx.Var):
@@ -149,7 +151,12 @@ class _Host:
         self.blocks_total += total
         self.blocks_run += int(ids.numel())
         program = Program(
-            launch.threads, launch.thread_vars, launch.reducers, launch.safe_values, self._program.slots
+            launch.threads,
+            launch.thread_vars,
+            launch.reducers,
+            launch.safe_values,
+            self._program.slots,
+            self._program.dtypes,
         )
         program.fixed.update(var for var, slot in program.slots.items() if slot in self._env)
         program.fixed.update(axis.var for axis in launch.grid)

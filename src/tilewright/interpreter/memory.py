@@ -62,6 +62,8 @@ class StorageOf:
         self._dtype = str(buffer.dtype)
         self._name = str(buffer.name)
         self._shape = list(buffer.shape)
+        if scope.program.dtypes.setdefault(self._slot, self._dtype) != self._dtype:
+            raise Unsupported(f"{self._name}: a view of memory of another dtype")
 
     def __call__(self, frame: Frame) -> Storage:
         storage = frame.storages.get(self._slot)

@@ -14,6 +14,8 @@ import tilelang.ir  # before tvm: it puts the bundled one on the import path
 from tvm import ir
 from tvm import tirx as tirx
 
+from tilewright.interpreter.report import Unsupported
+
 PrimFunc: TypeAlias = tirx.PrimFunc
 Buffer: TypeAlias = tirx.Buffer
 Var: TypeAlias = tirx.Var
@@ -75,7 +77,9 @@ def is_launch(stmt: Stmt) -> bool:
 def launch_of(stmt: For) -> Launch:
     grid = []
     while is_launch(stmt):
-        tag = str(stmt.thread_binding.thread_tag)  # "blockIdx.x"
+        tag = str(stmt.thread_binding.thread_tag)
+        if not tag.startswith("blockIdx."):
+            raise Unsupported(f"a loop bound to {tag}")
         grid.append(GridAxis(stmt.loop_var, stmt.extent, _DIMENSION[tag[-1]]))
         stmt = stmt.body
     threads = DEFAULT_THREADS
@@ -121,6 +125,11 @@ def constant(expr: Any) -> int | None:
     if isinstance(expr, tirx.IntImm):
         return int(expr)
     return int(expr) if isinstance(expr, int) else None
+
+
+def annotations_of(node: Any) -> list[str]:
+    """What a tile operation was told to do in its own way; of a cast "round", "sat", "rbits"."""
+    return sorted(str(key) for key in dict(getattr(node, "annotations", None) or {}))
 
 
 def line_of(stmt: Stmt) -> int | None:

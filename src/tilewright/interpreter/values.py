@@ -28,14 +28,15 @@ _STORED_AS = {
     "bfloat16": torch.bfloat16,
     "float32": torch.float32,
     "float64": torch.float64,
-    "tfloat32": torch.float32,
+    "custom[tfloat32]": torch.float32,
     "float8_e4m3": torch.float8_e4m3fn,
     "float8_e4m3fn": torch.float8_e4m3fn,
     "float8_e5m2": torch.float8_e5m2,
     "bool": torch.bool,
 }
 _INTEGER_BITS = {f"{sign}int{bits}": bits for sign in ("", "u") for bits in (8, 16, 32, 64)}
-NARROW_FLOATS = (torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
+_EIGHT_BIT_FLOATS = (torch.float8_e4m3fn, torch.float8_e5m2)
+NARROW_FLOATS = (torch.float16, torch.bfloat16, *_EIGHT_BIT_FLOATS)
 
 # Uninitialised integers read as this: far outside any index range, and an unlikely right answer.
 INTEGER_POISON = 0x55555555
@@ -115,12 +116,17 @@ def as_tensor(value: Value, rank: int, dtype: torch.dtype) -> Tensor:
 
 
 def cast(value: Value, dtype: str) -> Value:
-    """C conversion: floats rounded to nearest even, integers wrapped, floats to integers cut."""
+    """C conversion: floats rounded to nearest even, integers wrapped, floats to integers cut. To 8-bit floats what is
+    too large becomes the largest, as the GPU's conversion (`cvt.rn.satfinite`) does and torch does not."""
     if is_integer(dtype):
         return _to_integer(value, dtype)
     target = compute_dtype(dtype)
     if isinstance(value, Tensor):
-        return value if value.dtype == target else value.to(target)
+        if value.dtype == target:
+            return value
+        if target in _EIGHT_BIT_FLOATS:
+            value = value.float().clamp(-torch.finfo(target).max, torch.finfo(target).max)
+        return value.to(target)
     if dtype == "bool":
         return bool(value)
     return rounded_scalar(float(value), target)
@@ -128,6 +134,9 @@ def cast(value: Value, dtype: str) -> Value:
 
 def rounded_scalar(value: float, dtype: torch.dtype) -> float:
     """float32 scalars stay in double: they meet tensors of their dtype, which round."""
+    if dtype in _EIGHT_BIT_FLOATS:
+        most = torch.finfo(dtype).max
+        value = min(max(value, -most), most)
     return float(torch.tensor(value, dtype=dtype).item()) if dtype in NARROW_FLOATS else value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,10 +27,14 @@ from tilewright.interpreter.values import (
 
 WARP = 32
 
+_FULL_WARP = 0xFFFFFFFF
+
 _WARP_REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
     "tl.warp_reduce_sum": lambda x: x.sum(2, keepdim=True),
     "tl.warp_reduce_max": lambda x: x.amax(2, keepdim=True),
     "tl.warp_reduce_min": lambda x: x.amin(2, keepdim=True),
+    "tl.warp_reduce_bitand": lambda x: functools.reduce(torch.bitwise_and, x.split(1, 2)),
+    "tl.warp_reduce_bitor": lambda x: functools.reduce(torch.bitwise_or, x.split(1, 2)),
 }
 _THREAD_REDUCE: dict[str, Callable[[Tensor, list[int]], Tensor]] = {
     "Add": lambda x, axes: x.sum(axes, keepdim=True),
@@ -47,24 +52,47 @@ def _thread_index(call: tir.Call, scope: Scope) -> Code:
 
 @compiles(CALLS, "tl.get_lane_idx", "tl.get_warp_idx", "tl.get_warp_idx_sync", "tl.get_warp_group_idx")
 def _warp_index(call: tir.Call, scope: Scope) -> Code:
-    linear = torch.arange(scope.program.thread_count)
+    """Optional arguments: threads in a warp, warps in a group."""
+    given = [size for arg in call.args if (size := tir.constant(arg)) is not None]
+    if len(given) < len(call.args):
+        raise Unsupported(f"{tir.op_name(call)} of warps whose size is not constant")
+    warp, group = [*given, *(WARP, 4)[len(given) :]]
+    numbers = torch.arange(scope.program.thread_count)
     name = tir.op_name(call)
     if name == "tl.get_lane_idx":
-        numbers = linear % WARP
+        numbers = numbers % warp
     else:
-        numbers = linear // (4 * WARP if "group" in name else WARP)
+        numbers = numbers // (warp * group if "group" in name else warp)
     shaped = lifted(_as_lanes(numbers.reshape(1, -1), scope), scope.rank)
     return lambda frame: shaped
 
 
+@compiles(CALLS, "tl.tl_shuffle_elect")
+def _elected(call: tir.Call, scope: Scope) -> Code:
+    """The first thread of each group, or of the block."""
+    group = tir.constant(call.args[0])
+    if group is None or group % WARP:
+        raise Unsupported("T.shuffle_elect of a group that is not made of whole warps")
+    threads = scope.program.thread_count
+    first = torch.arange(threads) % (group or threads) == 0
+    shaped = lifted(_as_lanes(first.reshape(1, -1), scope), scope.rank)
+
+    def evaluate(frame: Frame) -> Value:
+        _check_whole_warps(frame, scope, "T.shuffle_elect")
+        return shaped
+
+    return evaluate
+
+
 @compiles(CALLS, *_WARP_REDUCE)
 def _warp_reduce(call: tir.Call, scope: Scope) -> Code:
-    value, reduce = compile_expression(call.args[0], scope), _WARP_REDUCE[tir.op_name(call)]
+    value, reduce, name = compile_expression(call.args[0], scope), _WARP_REDUCE[tir.op_name(call)], tir.op_name(call)
     threads, dtype = scope.program.thread_count, compute_dtype(str(call.dtype))
     if threads % WARP:
         raise Unsupported(f"warp reduction in a block of {threads} threads")
 
     def evaluate(frame: Frame) -> Value:
+        _check_whole_warps(frame, scope, name)
         lanes = _each_thread(value(frame), scope, dtype)
         warps = lanes.unflatten(1, (threads // WARP, WARP))
         return _as_lanes(reduce(warps).to(dtype).expand_as(warps).flatten(1, 2), scope)
@@ -114,29 +142,59 @@ def _shuffle(call: tir.Call, scope: Scope) -> Code:
     return evaluate
 
 
+_BIT = 1 << torch.arange(WARP)
 _VOTES: dict[str, Callable[[Tensor], Tensor]] = {
-    "tl.any_sync": lambda x: x.amax(2, keepdim=True),
-    "tl.all_sync": lambda x: x.amin(2, keepdim=True),
-    "tl.syncthreads_or": lambda x: x.amax((1, 2), keepdim=True),
-    "tl.syncthreads_and": lambda x: x.amin((1, 2), keepdim=True),
-    "tl.syncthreads_count": lambda x: x.sum((1, 2), keepdim=True),
+    "tl.any_sync": lambda x: x.ne(0).amax(2, keepdim=True),
+    "tl.all_sync": lambda x: x.ne(0).amin(2, keepdim=True),
+    "tl.ballot": lambda x: _ballot(x.ne(0)),
+    "tl.ballot_sync": lambda x: _ballot(x.ne(0)),
+    "tl.activemask": lambda x: torch.tensor(_FULL_WARP),
+    "tirx.tvm_warp_activemask": lambda x: torch.tensor(_FULL_WARP),
+    "tl.match_any_sync": lambda x: _ballot(x.unsqueeze(2) == x.unsqueeze(3), 3).squeeze(3),
+    "tl.match_all_sync": lambda x: (x == x[:, :, :1]).amin(2, keepdim=True) * _FULL_WARP,
+    "tl.syncthreads_or": lambda x: x.ne(0).amax((1, 2), keepdim=True),
+    "tl.syncthreads_and": lambda x: x.ne(0).amin((1, 2), keepdim=True),
+    "tl.syncthreads_count": lambda x: x.ne(0).sum((1, 2), keepdim=True),
 }
+"""From [blocks, warps, lanes, ...] to what each lane is told."""
+
+
+def _ballot(chosen: Tensor, lane_axis: int = 2) -> Tensor:
+    shape = [1] * chosen.ndim
+    shape[lane_axis] = WARP
+    return (chosen * _BIT.view(shape)).sum(lane_axis, keepdim=True)
 
 
 @compiles(CALLS, *_VOTES)
 def _vote(call: tir.Call, scope: Scope) -> Code:
-    vote = _VOTES[tir.op_name(call)]
-    predicate = compile_expression(call.args[len(call.args) - 1], scope)
-    threads = scope.program.thread_count
+    name = tir.op_name(call)
+    vote, threads = _VOTES[name], scope.program.thread_count
     if threads % WARP:
         raise Unsupported(f"warp vote in a block of {threads} threads")
+    if name.endswith("_sync") and tir.constant(call.args[0]) != _FULL_WARP:
+        raise Unsupported(f"{name} of some lanes of a warp")
+    operand = compile_expression(call.args[len(call.args) - 1], scope) if len(call.args) else (lambda frame: 1)
 
     def evaluate(frame: Frame) -> Value:
-        lanes = _each_thread(predicate(frame), scope, torch.int64).ne(0).to(torch.int64)
-        warps = lanes.unflatten(1, (threads // WARP, WARP))
-        return _as_lanes(vote(warps).expand_as(warps).flatten(1, 2), scope)
+        if "syncthreads" in name and frame.mask is not None and varies_by_thread(frame.mask):
+            raise Unsupported(f"{name} that not all threads reach")
+        _check_whole_warps(frame, scope, name)
+        value = operand(frame)
+        dtype = value.dtype if isinstance(value, Tensor) else torch.int64
+        warps = _each_thread(value, scope, dtype).unflatten(1, (threads // WARP, WARP))
+        told = vote(warps).to(torch.int64)
+        return _as_lanes(told.expand(warps.shape).flatten(1, 2), scope)
 
     return evaluate
+
+
+def _check_whole_warps(frame: Frame, scope: Scope, name: str) -> None:
+    """What lanes of a warp do together is only known where all of them do it."""
+    if frame.mask is None or not varies_by_thread(frame.mask):
+        return
+    warps = _each_thread(frame.mask, scope, torch.bool).unflatten(1, (-1, WARP))
+    if not bool((warps == warps[:, :, :1]).all()):
+        raise Unsupported(f"{name} that not all threads of a warp reach")
 
 
 def compile_thread_allreduce(attribute: Any, scope: Scope) -> Action:

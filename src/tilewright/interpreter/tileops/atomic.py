@@ -1,4 +1,4 @@
-"""What do T.atomic_add, T.atomic_max, T.atomic_min and their wide forms update?"""
+"""What do T.atomic_add, T.atomic_max, T.atomic_min, T.atomic_or and their wide forms update?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tilewright.interpreter.stores import compile_store
 from tilewright.interpreter.tileops.registry import over, proper_extents, tile_op, within
 
 _WIDE = {"tl.atomic_addx2_elem_op": 2, "tl.atomic_addx4_elem_op": 4}
-_SCALAR = {"tl.atomic_add_elem_op": "add", "tl.atomic_max_elem_op": "max", "tl.atomic_min_elem_op": "min"}
+_SCALAR = {f"tl.atomic_{kind}_elem_op": kind for kind in ("add", "max", "min", "or")}
 
 
 @tile_op("atomicadd", "atomicmax", "atomicmin")

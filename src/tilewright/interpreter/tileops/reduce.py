@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tilewright.interpreter import tir
 from tilewright.interpreter.accumulation import accumulate
-from tilewright.interpreter.compiler import EFFECTS, Action, Scope, compile_expression, compiles
+from tilewright.interpreter.compiler import CALLS, EFFECTS, Action, Code, Scope, compile_expression, compiles
 from tilewright.interpreter.frame import Frame
 from tilewright.interpreter.loads import compile_load
 from tilewright.interpreter.memory import is_private
@@ -150,6 +150,30 @@ def _finalize_in_place(call: tir.Call, scope: Scope) -> Action:
 def _finalize(call: tir.Call, scope: Scope) -> Action:
     load, write = tile_load(tir.region_of(call.args[0]), scope), tile_store(tir.region_of(call.args[1]), scope)
     return lambda frame: write(frame, load(frame))
+
+
+@compiles(CALLS, "tl.any_of", "tl.all_of")
+def _said_of_all(call: tir.Call, scope: Scope) -> Code:
+    """Whether any, or every, element from one on is true."""
+    element, count = tir.pointed_element(call.args[0]), tir.constant(call.args[1])
+    if element is None or count is None:
+        raise Unsupported(f"{tir.op_name(call)} of a part of memory whose size is not constant")
+    inner, (counter,) = over([count], scope)
+    indices = list(element.indices)
+    if all(tir.constant(index) == 0 for index in indices):
+        indices, rest = [], counter
+        for extent in reversed(list(element.buffer.shape)):
+            indices.insert(0, rest % extent)
+            rest = rest // extent
+    else:
+        indices[-1] = indices[-1] + counter
+    load, some = compile_load(element.buffer, indices, inner), tir.op_name(call) == "tl.any_of"
+
+    def evaluate(frame: Frame) -> Value:
+        values = as_tensor(load(frame), inner.rank, compute_dtype(str(element.buffer.dtype))) != 0
+        return values.any(-1) if some else values.all(-1)
+
+    return evaluate
 
 
 def _operator(buffer: tir.Buffer, scope: Scope) -> str:

@@ -20,12 +20,31 @@ from tilewright.interpreter.values import any_thread
 
 _F = TypeVar("_F", bound=Callable[[Any, Scope], Action])
 
+_HINTS = (
+    "barrier",
+    "batch",
+    "coalesced_width",
+    "disable_tma",
+    "eviction_policy",
+    "leader_scope_threads",
+    "memory_order",
+    "nan_propagate",
+    "parallel_loop_layout",
+    "prefer_instruction",
+    "use_tma",
+    "wg_wait",
+)
+"""Annotations that say how to do it, and leave what is computed as it is. So do all of the scheduler's own ("tl.")."""
+
 
 def tile_op(*names: str) -> Callable[[_F], _F]:
     """Decorator: this function compiles the tile operations of those names (without TileLang's prefix)."""
 
     def register(function: _F) -> _F:
         def collective(call: tir.Call, scope: Scope) -> Action:
+            for key in tir.annotations_of(call):
+                if key not in _HINTS and not key.startswith("tl."):
+                    raise Unsupported(f"{tir.op_name(call)} with {key}")
             action = function(call, scope)
             if any(is_private(tir.region_of(arg).buffer) for arg in call.args if tir.is_region(arg)):
                 return action
