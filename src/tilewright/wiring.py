@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -42,7 +42,7 @@ from tilewright.hardware import (
 )
 from tilewright.informing import Informer
 from tilewright.kernelfile import KernelFile, load_kernel
-from tilewright.lm import Budget, Model, Transcript, open_model, transcript_path
+from tilewright.lm import PATIENT, Budget, Model, Patience, Transcript, open_model, transcript_path
 from tilewright.problems import problem_for, read_task, task_workloads
 from tilewright.proposers.llm.knobs import KnobChooser
 from tilewright.proposers.rewrites import RewriteProposer
@@ -89,8 +89,16 @@ class Outcome:
     tokens: int = 0
 
 
-def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
-    """Optimise one kernel as `config` says. Raises `TilewrightError` with what to do."""
+def main(
+    config: OptimizationConfig,
+    watcher: Watcher | None = None,
+    shared: SharedWorkers | None = None,
+    patience: Patience = PATIENT,
+) -> Outcome:
+    """Optimise one kernel as `config` says. Raises `TilewrightError` with what to do.
+
+    `shared` are worker processes that outlive the run; `patience` is what a model's server gets that doesn't answer.
+    """
     settings = resolve(config)
     kernel, problem = load_task(settings)
     target = choose_target(settings)
@@ -110,12 +118,18 @@ def main(config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
             baselines=baselines_for(settings.baselines, problem, seed, settings.include),
         )
         store.begin(run)
-        return _work(run, seed, kernel, settings, target, store, watcher)
+        return _work(run, seed, kernel, settings, target, store, watcher, shared, patience)
     finally:
         store.close()
 
 
-def resume(name: str, config: OptimizationConfig, watcher: Watcher | None = None) -> Outcome:
+def resume(
+    name: str,
+    config: OptimizationConfig,
+    watcher: Watcher | None = None,
+    shared: SharedWorkers | None = None,
+    patience: Patience = PATIENT,
+) -> Outcome:
     """Go on with a stored run. Options set in `config` replace the run's own."""
     store = open_store(Path(config.results))
     try:
@@ -132,7 +146,7 @@ def resume(name: str, config: OptimizationConfig, watcher: Watcher | None = None
             )
         store.take(run.id)
         seed = run.attempts[0].candidate if run.attempts else up_to_date(kernel)[0]
-        return _work(run, seed, kernel, settings, target, store, watcher)
+        return _work(run, seed, kernel, settings, target, store, watcher, shared, patience)
     finally:
         store.close()
 
@@ -240,6 +254,32 @@ def workers(target: Target) -> Iterator[WorkerHost]:
         host.close()
 
 
+class SharedWorkers:
+    """Worker processes and evaluators by target, for runs that follow one another: starting them takes seconds."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[Target, WorkerHost] = {}
+        self._evaluators: dict[tuple[Target, Path], Evaluator] = {}
+
+    def host(self, target: Target) -> WorkerHost:
+        if target not in self._hosts:
+            check_packages()
+            self._hosts[target] = host_for(target)
+        return self._hosts[target]
+
+    def evaluator(self, target: Target, results: Path) -> Evaluator:
+        key = (target, results)
+        if key not in self._evaluators:
+            self._evaluators[key] = evaluator_for(target, self.host(target), results)
+        return self._evaluators[key]
+
+    def close(self) -> None:
+        for evaluator in self._evaluators.values():
+            evaluator.close()
+        for host in self._hosts.values():
+            host.close()
+
+
 def host_for(target: Target, number: int = 0) -> WorkerHost:
     """The worker processes for one of the target's GPUs, or for none where it is judged offline."""
     if target.evaluator != "local":
@@ -311,7 +351,7 @@ def analyzer() -> PerformanceAnalyzer:
 
 def structure_proposers(settings: Settings, model: Model | None, watcher: Watcher) -> Sequence[Proposer]:
     """The built-in rewrites, and the language model where there is one."""
-    rewrites = [RewriteProposer()] if settings.candidates else []
+    rewrites = [RewriteProposer(settings.candidates)] if settings.candidates else []
     if model is None or not settings.hypotheses:
         return rewrites
     from tilewright.proposers.llm import LlmProposer
@@ -329,7 +369,9 @@ def _tuner(settings: Settings, gpu: Gpu, model: Model | None, watcher: Watcher) 
 
 
 @contextmanager
-def model_for(run: Run, settings: Settings, store: Store, watcher: Watcher) -> Iterator[Model | None]:
+def model_for(
+    run: Run, settings: Settings, store: Store, watcher: Watcher, patience: Patience
+) -> Iterator[Model | None]:
     """The language model of a run, each exchange with which is stored and written down as it happens."""
     if not settings.models:
         yield None
@@ -349,6 +391,7 @@ def model_for(run: Run, settings: Settings, store: Store, watcher: Watcher) -> I
         on_note=watcher.note,
         on_detail=watcher.note if settings.verbose else lambda detail: None,
         on_warning=watcher.note,
+        patience=patience,
     )
     try:
         yield model
@@ -377,14 +420,16 @@ def _work(
     target: Target,
     store: Store,
     watcher: Watcher | None,
+    shared: SharedWorkers | None,
+    patience: Patience,
 ) -> Outcome:
     history = HistoryFile(settings.results / "multiturn_logs", fields_of)
     watchers = _Watchers([history, *([watcher] if watcher else [])])
     with (
-        workers(target) as host,
-        closing(evaluator_for(target, host, settings.results)) as evaluator,
-        model_for(run, settings, store, watchers) as model,
+        nullcontext(shared) if shared else closing(SharedWorkers()) as kept,
+        model_for(run, settings, store, watchers, patience) as model,
     ):
+        host, evaluator = kept.host(target), kept.evaluator(target, settings.results)
         gpu = gpu_of(target, host)
         informer = None
         if model:
@@ -402,7 +447,7 @@ def _work(
             memory=store,
             watcher=watchers,
             stop=_stop_rules(settings),
-            candidates_per_turn=settings.candidates,
+            candidates_per_turn=max(settings.candidates, settings.hypotheses),
             tune_budget=settings.tune_budget,
             workers=os.cpu_count() or 2,
             policy=settings.policy,

@@ -82,6 +82,10 @@ class RewriteProposer:
 
     name = "rewrites"
 
+    def __init__(self, most: int | None = None) -> None:
+        """`most` candidates a turn, where the brief doesn't want fewer."""
+        self._most = most
+
     def propose(self, brief: Brief) -> list[Candidate]:
         parent = brief.parent.candidate
         seen = {attempt.candidate.id for attempt in brief.history} | {parent.id}
@@ -93,7 +97,7 @@ class RewriteProposer:
             if candidate.id not in seen and hypothesis not in tried:
                 seen.add(candidate.id)
                 found.append(candidate)
-            if len(found) >= brief.limit:
+            if len(found) >= min(brief.limit, brief.limit if self._most is None else self._most):
                 break
         return found
 
