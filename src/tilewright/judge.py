@@ -21,7 +21,7 @@ from tilewright.analysis.standing import standings
 from tilewright.analysis.unknown import not_known
 from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
-from tilewright.config import OptimizationConfig, baseline_names, check_error_factor, gpu_name, resolve
+from tilewright.config import OptimizationConfig, Settings, baseline_names, check_error_factor, gpu_name, resolve
 from tilewright.errors import MissingDependency, UsageError
 from tilewright.hardware import load_gpu
 from tilewright.header import with_result
@@ -54,7 +54,7 @@ DEADLINE_S = 120.0
 
 def check(kernels: Sequence[str], *, gpu: str, budget: float, **where: Any) -> Iterator[Checked]:
     """Gates alone, on any machine. One answer a kernel, in the order given."""
-    cases = [_case(name, **where) for name in kernels]
+    cases = [case_of(name, **where) for name in kernels]
     target = wiring.Target("offline", gpu_name(gpu), "check")
     with wiring.workers(target) as host, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         gates = wiring.gates_for(target, host, budget)
@@ -83,17 +83,13 @@ def evaluate(
 
     Each evaluation is stored as soon as it is done; its `id` is what `tilewright recheck` takes.
     """
-    check_error_factor(error_factor)
-    names = baseline_names(baselines)
-    cases = [_case(name, **where) for name in kernels]
+    cases = [case_of(name, **where) for name in kernels]
     jobs = [
-        Job(
-            case.candidate,
-            case.problem,
+        job_for(
+            case,
             effort=effort,
-            deadline_s=DEADLINE_S * len(names),
             policy=policy,
-            baselines=baselines_for(names, case.problem, None),
+            baselines=baselines,
             error_factor=error_factor,
             backward=backward,
         )
@@ -110,7 +106,7 @@ def evaluate(
         def judged_and_stored(case: Case, job: Job) -> Judged:
             judged = judge.judge(job, str(case.kernel.path))
             with storing:
-                store.keep(replace(judged, job=replace(judged.job, evidence=Evidence())))
+                store.keep(without_evidence(judged))
             return judged
 
         waiting = [pool.submit(judged_and_stored, case, job) for case, job in zip(cases, jobs)]
@@ -131,56 +127,62 @@ def analyze(
 
     `counters` asks for hardware counters, outside of the sandbox. Without what runs kernels the source alone is read.
     """
-    cases = [_case(name, **where) for name in kernels]
+    cases = [case_of(name, **where) for name in kernels]
     try:
         wiring.check_packages()
     except MissingDependency as error:
         yield from (_from_source(case, str(error).splitlines()[0]) for case in cases)
         return
     target = wiring.choose_target(resolve(config_for(kernels[0], evaluator, gpu)))
-    with closing(wiring.host_for(target)) as host, closing(wiring.evaluator_for(target, host)) as parts:
-        judge = Judging(target, wiring.cheap_gates_for(target, host), parts)
-        yield from (_analyzed(case, judge, target, counters) for case in cases)
+    with judging(target) as judge:
+        yield from (analyzed(case, judge, target, counters) for case in cases)
 
 
 def brief(config: OptimizationConfig) -> Brief:
     """What a proposer would be told of a kernel before the first turn. No model is asked."""
     settings = resolve(replace(config, model="none"))
+    target = wiring.choose_target(settings)
+    with judging(target) as judge:
+        return briefed(settings, judge, target)
+
+
+def briefed(settings: Settings, judge: Judging, target: wiring.Target) -> Brief:
+    """`brief`, by processes that are there already."""
     kernel, problem = wiring.load_task(settings)
     candidate, _ = wiring.up_to_date(kernel)
-    target = wiring.choose_target(settings)
-    with wiring.workers(target) as host:
-        gpu = wiring.gpu_of(target, host)
-        verdict = through(wiring.gates_for(target, host, SEED_BUDGET_S), candidate, problem)
-        evaluation: Evaluation | None = verdict.failure
-        if evaluation is None:
-            job = Job(
-                candidate,
-                problem,
-                verdict.evidence,
-                gpu=target.gpu,
-                policy=settings.policy,
-                error_factor=settings.error_factor,
-                backward=settings.backward,
-            )
-            evaluation = wiring.evaluator_for(target, host).submit(job).result()
+    verdict = through(judge.gates, candidate, problem)
+    evaluation: Evaluation | None = verdict.failure
+    if evaluation is None:
+        job = Job(
+            candidate,
+            problem,
+            verdict.evidence,
+            gpu=target.gpu,
+            policy=settings.policy,
+            error_factor=settings.error_factor,
+            backward=settings.backward,
+        )
+        evaluation = judge.evaluator.submit(job).result()
     findings = tuple(wiring.analyzer().analyze(candidate, problem, verdict.evidence, evaluation))
     attempt = Attempt(0, 0, "seed", candidate, evaluation, verdict.evidence, findings)
     made = Brief(problem, attempt, (attempt,), 1, "structure", target.gpu, settings.candidates)
     lessons = wiring.stored_lessons(settings.results)
+    gpu = load_gpu(target.gpu)
     told = Informer(gpu, wiring.retriever_for(settings, gpu), settings.rag_k, lambda: lessons)(made)
     return made.with_told(told)
 
 
-def _analyzed(case: Case, judge: Judging, target: wiring.Target, counters: bool) -> Analysis:
+def analyzed(case: Case, judge: Judging, target: wiring.Target, counters: bool = False) -> Analysis:
+    """Where there is no GPU the gates say what is known, and no time is taken."""
     clock = time.monotonic()
     candidate, problem = case.candidate, case.problem
     evaluation: Evaluation | None
     if target.evaluator == "local":
-        judged = judge.judge(Job(candidate, problem, deadline_s=DEADLINE_S), str(case.kernel.path))
+        looking = replace(judge, gates=judge.cheap_gates, last_gates=())
+        judged = looking.judge(Job(candidate, problem, deadline_s=DEADLINE_S), str(case.kernel.path))
         evidence, evaluation = judged.job.evidence, judged.evaluation
     else:
-        verdict = through(judge.gates, candidate, problem)
+        verdict = through(judge.cheap_gates, candidate, problem)
         evidence, evaluation = verdict.evidence, verdict.failure
     evidence = with_runs(evidence, evaluation)
     if counters and evidence.runs:
@@ -221,15 +223,17 @@ def config_for(kernel: str, evaluator: str, gpu: str | None = None) -> Optimizat
     return config
 
 
-def _case(
+def case_of(
     name: str,
     *,
-    reference: str | None,
-    problems: Path | None,
-    inputs: str | None,
-    precision: str,
+    reference: str | None = None,
+    problems: Path | None = None,
+    inputs: str | None = None,
+    precision: str = "fp16",
     workload: tuple[str, ...] = (),
+    source: str | None = None,
 ) -> Case:
+    """A kernel file with the problem that it answers. `source` is a kernel to be judged in its place."""
     kernel = load_kernel(name)
     problem = problem_for(
         kernel,
@@ -239,8 +243,39 @@ def _case(
         precision=precision,  # type: ignore[arg-type]
         workloads=workload,
     )
+    if source is not None:
+        kernel = load_kernel(name, text=source)
     candidate, notes = wiring.up_to_date(kernel)
     return Case(kernel, candidate, problem, notes)
+
+
+def job_for(
+    case: Case,
+    *,
+    effort: Effort = "full",
+    policy: Literal["report", "own-kernels"] = "report",
+    baselines: str = "eager",
+    error_factor: float = 16.0,
+    backward: bool = False,
+) -> Job:
+    """What an evaluator is asked about one kernel."""
+    check_error_factor(error_factor)
+    names = baseline_names(baselines)
+    return Job(
+        case.candidate,
+        case.problem,
+        effort=effort,
+        deadline_s=DEADLINE_S * len(names),
+        policy=policy,
+        baselines=baselines_for(names, case.problem, None),
+        error_factor=error_factor,
+        backward=backward,
+    )
+
+
+def without_evidence(judged: Judged) -> Judged:
+    """As it is stored."""
+    return replace(judged, job=replace(judged.job, evidence=Evidence()))
 
 
 def _timed(gates: Sequence[Gate], case: Case) -> tuple[Verdict, float]:
@@ -258,8 +293,9 @@ def judging(target: wiring.Target | None) -> Iterator[Judging]:
     with closing(wiring.host_for(target) if target else WorkerHost("cpu")) as host:
         gates = wiring.gates_for(target, host, SEED_BUDGET_S) if target else ()
         last = wiring.last_gates_for(target, host) if target else ()
+        cheap = wiring.cheap_gates_for(target, host) if target else ()
         with closing(wiring.evaluator_for(target or wiring.Target("local", "", "cpu"), host)) as evaluator:
-            yield Judging(target, gates, evaluator, last)
+            yield Judging(target, gates, evaluator, last, cheap)
 
 
 @dataclass(frozen=True)
@@ -271,6 +307,8 @@ class Judging:
     evaluator: Evaluator
     last_gates: Sequence[Gate] = ()
     """For what was measured, unless it was only a quick look."""
+    cheap_gates: Sequence[Gate] = ()
+    """Static rules and the compiler: what an analysis needs."""
 
     def judge(self, job: Job, kernel_path: str) -> Judged:
         """The job comes back with the evidence that its gates gathered."""
