@@ -25,7 +25,7 @@ def fields(analysis: Analysis) -> dict[str, Any]:
         "gpu": analysis.gpu,
         "outcome": evaluation.outcome if evaluation else None,
         "message": words.outcome(evaluation, "", analysis.line_offset) if evaluation else None,
-        "findings": [_finding(item, analysis.line_offset) for item in analysis.findings],
+        "findings": [finding_fields(item, analysis.line_offset) for item in analysis.findings],
         "limit": _limit(slowest) if slowest else None,
         "workloads": [_workload(one, analysis) for one in analysis.standings],
         "measurement": measured.fields(measurement) if measurement else None,
@@ -71,7 +71,7 @@ def _slowest(analysis: Analysis) -> Standing | None:
     return min(known, key=lambda one: one.achieved if one.achieved is not None else 2.0, default=None)
 
 
-def _finding(item: Finding, offset: int) -> dict[str, Any]:
+def finding_fields(item: Finding, offset: int) -> dict[str, Any]:
     return {
         "rule": item.rule,
         "category": item.category,
