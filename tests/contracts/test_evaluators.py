@@ -15,7 +15,7 @@ import pytest
 
 from tilewright import jsonform
 from tilewright.channel import WorkerHost
-from tilewright.errors import MachineryError
+from tilewright.errors import MachineryError, MissingDependency
 from tilewright.evaluators.local import LocalEvaluator, available
 from tilewright.evaluators.remote import RemoteEvaluator
 from tilewright.evaluators.replay import ReplayEvaluator
@@ -69,7 +69,7 @@ def job(source: str, deadline_s: float = 30.0) -> Job:
     return Job(Candidate(source), PROBLEM, effort="quick", deadline_s=deadline_s)
 
 
-JOBS = {kind: job(source, 5.0 if kind == "hangs" else 30.0) for kind, source in SOURCES.items()}
+JOBS = {kind: job(source, 3.0 if kind == "hangs" else 30.0) for kind, source in SOURCES.items()}
 JOBS["has no reference"] = Job(Candidate(f"{RIGHT}# alone"), Problem("Empty", ""), effort="quick")
 
 
@@ -167,13 +167,13 @@ def modal(stand_in: ModalStandIn) -> Iterator[RemoteEvaluator]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Three nodes with room for one worker each."""
+    """Three nodes with room for one worker each; of two of them it is said that they have a GPU."""
     pytest.importorskip("ray", reason="needs: pip install 'tilewright[ray]'")
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    for _ in range(2):
-        cluster.add_node(num_cpus=1)
+    for gpu in ("H100", "A100"):
+        cluster.add_node(num_cpus=1, num_gpus=1, resources={f"accelerator_type:{gpu}": 1})
     yield cluster
     cluster.shutdown()
 
@@ -262,12 +262,31 @@ class TestRayEvaluator(EvaluatorContract):
         return future
 
 
+def test_ray_gives_a_job_to_nodes_with_the_gpu_whose_name_the_driver_must_confirm(cluster: Any) -> None:
+    from tilewright.evaluators.ray import ray_evaluator
+
+    evaluator = ray_evaluator("H100", cluster.address)
+    try:
+        assert len(evaluator._lanes) == 1
+        with pytest.raises(MachineryError, match="its GPU is none that CUDA finds, wanted is NVIDIA H100"):
+            evaluator.submit(JOBS["is right"]).result(60)
+    finally:
+        evaluator.close()
+
+
+def test_a_gpu_that_no_node_has_is_missed_at_once(cluster: Any) -> None:
+    from tilewright.evaluators.ray import ray_evaluator
+
+    with pytest.raises(MissingDependency, match=r"No L4 in the Ray cluster \(it has: A100, H100\)"):
+        ray_evaluator("L4", cluster.address)
+
+
 def test_what_a_dying_node_worked_on_is_finished_by_the_others(cluster: Any) -> None:
     from tilewright.evaluators.ray import ray_evaluator
 
     evaluator = ray_evaluator("", cluster.address, device="cpu", wait_s=20)
     try:
-        futures = [evaluator.submit(job(f"{SLOW}# {number}")) for number in range(6)]
+        futures = [evaluator.submit(job(f"{RIGHT}# {number}")) for number in range(6)]
         wait_for(lambda: [lane.running for lane in evaluator._lanes] == [2, 2, 2])
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         assert all(isinstance(future.result(120), Verified) for future in futures)
