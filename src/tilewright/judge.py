@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -140,7 +141,9 @@ def analyze(
 
 def brief(config: OptimizationConfig) -> Brief:
     """What a proposer would be told of a kernel before the first turn. No model is asked."""
-    settings = resolve(replace(config, model="none"))
+    config = deepcopy(config)  # as a copy made anew it would forget what was set to its default
+    config.model = "none"
+    settings = resolve(config)
     target = wiring.choose_target(settings)
     with judging(target) as judge:
         return briefed(settings, judge, target)

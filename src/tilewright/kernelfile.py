@@ -55,11 +55,13 @@ def split_entry_point(argument: str) -> tuple[str, str | None]:
     return (path, entry) if colon and entry.isidentifier() and path else (argument, None)
 
 
-def load_kernel(argument: str, include: tuple[Path, ...] = ()) -> KernelFile:
-    """Read `PATH` (a module with ModelNew) or `PATH:FUNCTION` (a function or TileLang factory)."""
+def load_kernel(argument: str, include: tuple[Path, ...] = (), text: str | None = None) -> KernelFile:
+    """Read `PATH` (a module with ModelNew) or `PATH:FUNCTION` (a function or TileLang factory).
+
+    `text` is what stands in the file's place: another kernel for the same problem."""
     name, entry = split_entry_point(argument)
     path = find_kernel(name)
-    text = _read(path)
+    text = _read(path) if text is None else text
     form: Form = "function" if entry else "module"
     source, dropped = header.without_result(text)
     _check_entry_point(path, source, entry or "ModelNew", form)

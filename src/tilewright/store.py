@@ -109,6 +109,13 @@ def stored_runs(results: Path, but: str = "") -> Iterator[Run]:
         store.close()
 
 
+def existing_store(results: Path) -> Store:
+    """For reading, which leaves no empty store behind: `UsageError` where nothing was stored in that folder yet."""
+    if not (results / FILE).exists():
+        raise UsageError(f"{results} holds no run yet. Start one: tilewright optimize KERNEL --model none")
+    return Store(results / FILE)
+
+
 class Store:
     """Opens `path`, making it when it isn't there. Raises `StoreError` with what to do about it."""
 

@@ -37,8 +37,15 @@ def rooms_used(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_torch_and_tilelang_are_imported_only_where_kernels_run(path: Path) -> None:
     if room(path) not in RUNS_KERNELS:
-        heavy = {name.split(".")[0] for name in imports(path)} & {"torch", "tilelang", "tvm", "modal", "ray"}
+        heavy = {name.split(".")[0] for name in imports(path)} & {"torch", "tilelang", "tvm"}
         assert not heavy
+
+
+@pytest.mark.parametrize("package", ["modal", "ray"])
+def test_modal_and_ray_are_known_to_one_file_each_and_loaded_when_they_are_asked_for(package: str) -> None:
+    assert not [path for path in FILES if package in {name.split(".")[0] for name in imports(path)}]
+    loading = [path for path in FILES if f'import_module("{package}")' in path.read_text(encoding="utf-8")]
+    assert loading == [PACKAGE / "evaluators" / f"{package}.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -72,7 +79,7 @@ def test_the_nouns_stand_on_the_standard_library(path: Path) -> None:
 
 def test_only_the_wiring_and_those_above_it_import_it() -> None:
     users = {room(path) for path in FILES if "wiring" in rooms_used(path)}
-    assert users <= {"cli", "judge", "recheck", "wiring"}
+    assert users <= {"api", "cli", "compiling", "judge", "mcp", "recheck", "wiring"}
 
 
 def test_importing_the_command_line_loads_nothing_heavy() -> None:

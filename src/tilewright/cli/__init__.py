@@ -25,11 +25,15 @@ VERBS = {
     "analyze": "Say what holds kernels back, and how far from the limit they are.",
     "check": "Look for mistakes in kernels without a GPU.",
     "retrieve": "Show how similar kernels were made fast.",
+    "report": "Report what a run did as a page, Markdown or JSON.",
+    "bundle": "Pack what a bug report needs about a run, without keys.",
+    "compile-prompts": "Better a model's instructions by what came of its answers.",
     "lessons": "Show and edit what was learned in runs.",
     "list": "Show kernels and their measured speedups.",
     "brief": "Show what is known about a kernel: why it is slow and what may be changed.",
     "migrate": "Bring kernels up to the installed TileLang.",
     "calibrate": "Fit the time model to what was measured on a GPU here.",
+    "mcp": "Serve coding agents (Model Context Protocol).",
     "doctor": "Say what this machine can do and what is missing.",
 }
 
@@ -43,7 +47,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = import_module(f"tilewright.cli.{name}").command
+        command: click.Command = import_module(f"tilewright.cli.{name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

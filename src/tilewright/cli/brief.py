@@ -18,9 +18,11 @@ _LEAVE_OUT = ("kernel_file", "list_slow", "baselines", "generate", "optimize", "
 def command(kernel: str, **values: Any) -> int:
     """Show what a language model would be sent about KERNEL in the first turn, to the letter.
 
-    Nothing is sent. With --model none: what the built-in search knows, in short.
+    What depends on its own answers is named in parentheses. Nothing is sent. With --model none: what the built-in
+    search knows, in short.
     """
     from tilewright.analysis.limit import share_reached
+    from tilewright.config import instructions_of
     from tilewright.judge import brief
     from tilewright.report.briefing import brief_text
 
@@ -30,11 +32,13 @@ def command(kernel: str, **values: Any) -> int:
     if config.model == "none":
         line(brief_text(made, share_reached(made.parent, made.gpu)))
         return 0
-    from tilewright.analysis.llm_rule import messages_of
+    from tilewright.analysis.llm_rule import NOT_ASKED, messages_of
     from tilewright.proposers.llm import prompts_of
 
-    read = messages_of(made, config.custom_analysis_prompt or "")
-    for name, messages in [("analyse", read), *prompts_of(made, made.parent.findings, config.hypotheses)]:
+    own = instructions_of(config.program)
+    read = messages_of(made, config.custom_analysis_prompt or "", own)
+    findings = (NOT_ASKED, *made.parent.findings)
+    for name, messages in [("analyse", read), *prompts_of(made, findings, config.hypotheses, own)]:
         for message in messages:
             line(f"==== {name}: {message.role} ====\n\n{message.text}\n")
     return 0

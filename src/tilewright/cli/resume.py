@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def command(runs: tuple[str, ...], waiting: bool, as_json: bool, **values: Any) 
     until a candidate is to be measured. Ends with the highest exit code of the runs.
     """
     from tilewright.cli.optimize import exit_code
-    from tilewright.wiring import open_store, resume
+    from tilewright.wiring import SharedWorkers, open_store, resume
 
     config = config_from(values)
     if waiting:
@@ -39,10 +40,12 @@ def command(runs: tuple[str, ...], waiting: bool, as_json: bool, **values: Any) 
             click.echo("No run waits for anything.", err=True)
             return 0
     worst = 0
-    for name in runs or ("last",):
-        outcome = resume(name, config, watcher_for(quiet=config.quiet or as_json, verbose=config.verbose))
-        record = final_record(outcome, config.min_improvement, quiet=config.quiet, show=not as_json)
-        if as_json:
-            click.echo(json.dumps(record))
-        worst = max(worst, exit_code(outcome.run.stop_reason, record, config.target_speedup, None))
+    with closing(SharedWorkers()) as shared:
+        for name in runs or ("last",):
+            watcher = watcher_for(quiet=config.quiet or as_json, verbose=config.verbose)
+            outcome = resume(name, config, watcher, shared)
+            record = final_record(outcome, config.min_improvement, quiet=config.quiet, show=not as_json)
+            if as_json:
+                click.echo(json.dumps(record))
+            worst = max(worst, exit_code(outcome.run.stop_reason, record, config.target_speedup, None))
     return worst

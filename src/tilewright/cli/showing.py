@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tilewright.errors import ProblemError
 from tilewright.listing import Listed, slow_kernels
 
 if TYPE_CHECKING:
     from tilewright.protocols import Watcher
-    from tilewright.records import Run
+    from tilewright.records import Problem, Run
     from tilewright.wiring import Outcome
 
 
@@ -94,10 +96,29 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
 
 
 def _next_step(run: Run, saved: Path | None) -> str:
-    """Of a first kernel, the command that goes on with it."""
-    if run.attempts and run.attempts[0].candidate.proposer == "reference" and saved:
-        return f"Make it faster: run_multiturn_optimization.py --kernel {_shown(saved)}"
-    return ""
+    """Of a first kernel, the command that goes on with it, with the options of the run that wrote it."""
+    if not (run.attempts and run.attempts[0].candidate.proposer == "reference" and saved):
+        return ""
+    from tilewright.cli.options import arguments_of
+    from tilewright.config import OptimizationConfig, from_pairs
+
+    config = from_pairs(run.settings, OptimizationConfig())
+    reference = [] if _is_shipped(run.problem) else ["--reference", str(config.kernel_file)]
+    options = arguments_of(config, leave_out=("kernel_file", "generate", "optimize", "out"))
+    command = ["run_multiturn_optimization.py", "--kernel", _shown(saved), *reference, *options]
+    return f"Make it faster: {shlex.join(command)}"
+
+
+def _is_shipped(problem: Problem) -> bool:
+    """Whether a kernel's number is enough to find it."""
+    from tilewright.problems import find_reference
+
+    if problem.level is None or problem.problem_id is None:
+        return False
+    try:
+        return find_reference(problem.level, problem.problem_id).read_text(encoding="utf-8") == problem.source
+    except ProblemError:
+        return False
 
 
 def _shown(path: Path) -> str:

@@ -34,7 +34,7 @@ _HINTS = (
     "use_tma",
     "wg_wait",
 )
-"""Annotations that say how to do it, and leave what is computed as it is. So do all of the scheduler's own ("tl.")."""
+"""Annotations that say how to do it, and leave what is computed as it is. So do the scheduler's own ("tl.")."""
 
 
 def tile_op(*names: str) -> Callable[[_F], _F]:
