@@ -22,6 +22,7 @@ from tilewright.lm.keys import keys_in
 from tilewright.lm.models import DEFAULT_MODEL, ModelSpec, parse_models
 from tilewright.problems import parse_precision
 from tilewright.records import Precision
+from tilewright.wording.instructions import of_program
 
 GPUS_VARIABLE = "TILEWRIGHT_GPUS"
 """Names a file with GPUs of one's own, in the form of `data/gpus.toml`."""
@@ -30,6 +31,8 @@ API_KEY_VARIABLE = "TILEWRIGHT_API_KEY"
 _OPENAI_KEY = "OPENAI_API_KEY"
 GPUS = tuple(gpu.name for gpu in all_gpus())
 EVALUATORS = ("auto", "local", "offline")
+RUN_EVALUATORS = (*EVALUATORS, "modal", "ray")
+"""Runs may have their candidates judged elsewhere."""
 BASELINES = ("eager", "compile", "max-autotune", "seed")
 BASELINES_HELP = (
     "What to time against, with commas, the headline first: eager, compile, max-autotune (torch.compile), seed (the "
@@ -89,8 +92,12 @@ class OptimizationConfig:
     no_save: bool = option(False, "Write no kernel file.")
     quiet: bool = option(False, "Print the result line only.", flags=("--quiet", "-q"))
     verbose: bool = option(False, "Say more.")
+    program: str | None = option(None, "Instructions for the model that `tilewright compile-prompts` wrote.")
     custom_analysis_prompt: str | None = option(None, "What the model should look at in its analysis.")
-    evaluator: str = option("auto", "Where candidates are judged.", choices=EVALUATORS)
+    evaluator: str = option("auto", "Where candidates are judged.", choices=RUN_EVALUATORS)
+    modal_containers: int = option(1, "With --evaluator modal: containers, each with a GPU, at most.")
+    ray_address: str | None = option(None, "With --evaluator ray: a cluster's address; else one here.")
+    ray_workers: int | None = option(None, "With --evaluator ray: GPUs at most; all that there are by default.")
     reference: str | None = option(None, "PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
     problems: str | None = option(None, "Folder with references, such as a KernelBench checkout.")
     inputs: str | None = option(None, 'Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
@@ -164,11 +171,16 @@ class Settings:
     corpus: tuple[Path, ...]
     embedding: str | None
     rag_k: int
+    instructions: Mapping[str, str]
+    """The model's, by signature, in place of the shipped ones; see `--program`."""
     gpu: str
     gpu_is_explicit: bool
     save: bool
     verbose: bool
-    evaluator: Literal["auto", "local", "offline"]
+    evaluator: Literal["auto", "local", "offline", "modal", "ray"]
+    modal_containers: int
+    ray_address: str | None
+    ray_workers: int | None
     reference: str | None
     problems: Path | None
     inputs: str | None
@@ -222,7 +234,9 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         raise ConfigError("No kernel: give --kernel PATH (config.kernel_file), or --list-slow to see slow ones.")
     _positive(config, "threshold", "target_speedup", "max_wall", "max_usd", "max_gpu_seconds")
     check_error_factor(config.error_factor)
-    _whole(config, 1, "max_iterations", "patience", "max_evaluations", "max_tokens")
+    _whole(
+        config, 1, "max_iterations", "patience", "max_evaluations", "max_tokens", "modal_containers", "ray_workers"
+    )
     _whole(config, 0, "rag_k", "tune_budget", "candidates", "hypotheses", "repairs")
     if not 0 <= config.min_improvement < 1:
         raise ConfigError(f"min_improvement is a share from 0 to below 1, got {config.min_improvement}")
@@ -233,7 +247,7 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
     models = parse_models(config.model)
     api_base, api_key = _server(config, environment)
     notes = _check_models(models, api_base, config, environment)
-    evaluator = _choice("evaluator", config.evaluator, EVALUATORS)
+    evaluator = _choice("evaluator", config.evaluator, RUN_EVALUATORS)
     policy = _choice("policy", config.policy, ("report", "own-kernels"))
     return Settings(
         kernel_file=config.kernel_file,
@@ -257,10 +271,14 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         corpus=tuple(Path(folder) for folder in config.corpus),
         embedding=config.embedding,
         rag_k=config.rag_k,
+        instructions=instructions_of(config.program),
         gpu=gpu_name(config.gpu, environment),
         gpu_is_explicit="gpu" in config.explicit,
         save=not config.no_save,
         evaluator=evaluator,  # type: ignore[arg-type]
+        modal_containers=config.modal_containers,
+        ray_address=config.ray_address,
+        ray_workers=config.ray_workers,
         reference=config.reference,
         problems=Path(config.problems) if config.problems else None,
         inputs=config.inputs,
@@ -286,6 +304,16 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         custom_analysis_prompt=config.custom_analysis_prompt,
         notes=notes,
     )
+
+
+def instructions_of(program: str | None) -> Mapping[str, str]:
+    """The instructions that a file of `tilewright compile-prompts` holds, by signature; none without one."""
+    if not program:
+        return {}
+    try:
+        return of_program(Path(program).read_text(encoding="utf-8"), program)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--program {program} can't be read: {error}") from error
 
 
 def baseline_names(text: str) -> tuple[str, ...]:

@@ -22,10 +22,12 @@ from tilewright.analysis.model import estimate
 from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
-from tilewright.errors import ConfigError, MissingDependency, UsageError, WorkerError
+from tilewright.errors import ConfigError, MissingDependency, StoreError, UsageError, WorkerError
 from tilewright.evaluators.absent import AbsentEvaluator
 from tilewright.evaluators.local import Device, LocalEvaluator, devices
+from tilewright.evaluators.modal import modal_evaluator
 from tilewright.evaluators.offline import OfflineEvaluator
+from tilewright.evaluators.ray import ray_evaluator
 from tilewright.gates.compile import CompileGate
 from tilewright.gates.kernels import OwnKernelGate
 from tilewright.gates.semantic import SemanticGate
@@ -51,9 +53,10 @@ from tilewright.protocols import Evaluator, Gate, Proposer, Retriever, Watcher
 from tilewright.rag.corpus import improved_in, read_corpus
 from tilewright.rag.embeddings import model_embedder, remembering
 from tilewright.rag.retriever import MultiturnOptimizationRAG
-from tilewright.records import Attempt, Candidate, Lesson, Problem, Run, Told
+from tilewright.records import Attempt, Candidate, Interaction, Lesson, Problem, Run, Told
 from tilewright.report.history import HistoryFile
 from tilewright.report.output import save_best, save_first
+from tilewright.reporting import write_report
 from tilewright.search.loop import Parts, continue_run
 from tilewright.search.policies import StopRules
 from tilewright.source.equality import equal_work
@@ -73,10 +76,14 @@ class Target:
     `devices` are the UUIDs of the GPUs here, all of one model; gates and the first candidate use the first.
     """
 
-    evaluator: Literal["local", "offline", "absent"]
+    evaluator: Literal["local", "offline", "absent", "modal", "ray"]
     gpu: str
     reason: str
     devices: tuple[str, ...] = ()
+    machines: int | None = None
+    """GPUs elsewhere, at most."""
+    address: str | None = None
+    """Of a Ray cluster."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +210,11 @@ def up_to_date(kernel: KernelFile) -> tuple[Candidate, tuple[str, ...]]:
 
 def choose_target(settings: Settings) -> Target:
     """The local CUDA GPUs where there are any, else offline; `--evaluator` overrides."""
+    if settings.evaluator == "modal":
+        return Target("modal", settings.gpu, "chosen with --evaluator", machines=settings.modal_containers)
+    if settings.evaluator == "ray":
+        where = {"machines": settings.ray_workers, "address": settings.ray_address}
+        return Target("ray", settings.gpu, "chosen with --evaluator", **where)  # type: ignore[arg-type]
     found, why = devices() if settings.evaluator != "offline" else ((), "chosen")
     if settings.evaluator == "local" and not found:
         raise UsageError(f"--evaluator local: {why}. Without a GPU: --evaluator offline")
@@ -341,6 +353,10 @@ def evaluator_for(target: Target, host: WorkerHost, results: Path = Path("result
         return LocalEvaluator(host, *(host_for(target, number) for number in range(1, len(target.devices))))
     if target.evaluator == "absent":
         return AbsentEvaluator()
+    if target.evaluator == "modal":
+        return modal_evaluator(target.gpu, target.machines or 1)
+    if target.evaluator == "ray":
+        return ray_evaluator(target.gpu, target.address, target.machines)
     gpu = gpu_of(target, host)
     return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu, results))
 
@@ -356,8 +372,9 @@ def structure_proposers(settings: Settings, model: Model | None, watcher: Watche
         return rewrites
     from tilewright.proposers.llm import LlmProposer
 
-    reading = LlmRule(model, settings.custom_analysis_prompt or "")
-    return [*rewrites, LlmProposer(model, reading.of_brief, settings.hypotheses, watcher.note)]
+    own = settings.instructions
+    reading = LlmRule(model, settings.custom_analysis_prompt or "", own)
+    return [*rewrites, LlmProposer(model, reading.of_brief, settings.hypotheses, watcher.note, own)]
 
 
 def _tuner(settings: Settings, gpu: Gpu, model: Model | None, watcher: Watcher) -> Proposer | None:
@@ -370,13 +387,21 @@ def _tuner(settings: Settings, gpu: Gpu, model: Model | None, watcher: Watcher) 
 
 @contextmanager
 def model_for(
-    run: Run, settings: Settings, store: Store, watcher: Watcher, patience: Patience
+    settings: Settings, store: Store, watcher: Watcher, patience: Patience, about: str, run_id: str = ""
 ) -> Iterator[Model | None]:
-    """The language model of a run, each exchange with which is stored and written down as it happens."""
+    """The language model, each exchange with which is written down as it happens, and stored where it is a run's.
+
+    `about` (a kernel's path) names the transcript.
+    """
     if not settings.models:
         yield None
         return
-    transcript = Transcript(transcript_path(settings.results, run.kernel_path))
+    transcript = Transcript(transcript_path(settings.results, about))
+    budget = Budget(settings.max_usd, settings.max_tokens)
+
+    def say(told: Interaction) -> None:
+        watcher.note(f"{told.purpose}: {told.model}, {told.seconds:.0f} s; so far {budget}")
+
     model = open_model(
         settings.models,
         temperature=settings.temperature,
@@ -384,10 +409,10 @@ def model_for(
         api_base=settings.api_base,
         api_key=settings.api_key,
         secrets=settings.secrets,
-        budget=Budget(settings.max_usd, settings.max_tokens),
+        budget=budget,
         recorded=lambda name: store.interactions(store.find(name)),
-        earlier=store.interactions(run.id),
-        on_interaction=[partial(store.record, run.id), transcript.add],
+        earlier=store.interactions(run_id),
+        on_interaction=[*([partial(store.record, run_id)] if run_id else []), transcript.add, say],
         on_note=watcher.note,
         on_detail=watcher.note if settings.verbose else lambda detail: None,
         on_warning=watcher.note,
@@ -397,7 +422,7 @@ def model_for(
         yield model
     finally:
         model.close()
-        watcher.note(f"model {', '.join(model.names)}: {model.budget}; every exchange is in {transcript.path}")
+        watcher.note(f"model {', '.join(model.names)}: {budget}; every exchange is in {transcript.path}")
 
 
 def retriever_for(settings: Settings, gpu: Gpu, run_id: str = "") -> Retriever:
@@ -427,7 +452,7 @@ def _work(
     watchers = _Watchers([history, *([watcher] if watcher else [])])
     with (
         nullcontext(shared) if shared else closing(SharedWorkers()) as kept,
-        model_for(run, settings, store, watchers, patience) as model,
+        model_for(settings, store, watchers, patience, run.kernel_path, run.id) as model,
     ):
         host, evaluator = kept.host(target), kept.evaluator(target, settings.results)
         gpu = gpu_of(target, host)
@@ -461,15 +486,20 @@ def _work(
         ended = continue_run(run, seed, parts)
     save = save_first if settings.generate else save_best
     saved = save(ended, kernel, settings.results / "kernels") if settings.save else None
-    spent = Budget()
-    for interaction in store.interactions(run.id):
+    spent, asked = Budget(), store.interactions(run.id)
+    for interaction in asked:
         spent.add(interaction)
+    try:
+        watchers.note(f"report: {write_report(ended, asked, settings.results)}")
+    except StoreError as error:  # the run is over and stored
+        watchers.note(f"no report: {error}")
     return Outcome(ended, saved, spent.usd, spent.tokens)
 
 
 def _stop_rules(settings: Settings) -> StopRules:
     return StopRules(
         target_speedup=settings.target_speedup,
+        exhaustible=not (settings.models and settings.hypotheses),
         first_correct=settings.generate and not settings.optimize,
         min_improvement=settings.min_improvement,
         patience=settings.patience,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
 from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.runfacts import with_runs
 from tilewright.analysis.saving import finding, gpu_of
 from tilewright.analysis.standing import standings
-from tilewright.lm import Model, load_dspy, messages_for
+from tilewright.lm import Model, load_dspy, messages_for, rollout_of
 from tilewright.records import Attempt, Brief, Candidate, Category, Evaluation, Evidence, Finding, Message, Problem
 from tilewright.wording import kernels
 from tilewright.wording.instructions import instructions
-from tilewright.wording.sections import Section, sections
+from tilewright.wording.sections import Section, empty, sections
 from tilewright.wording.task import task
 
 _MOST_FINDINGS = 4
+NOT_ASKED = Finding("llm", "algorithmic", "low", "(what the model says in its analysis stands here)", "")
+"""Stands in for its findings where it isn't asked."""
 _LOOK_AT_ALL = "nothing in particular"
 _INPUTS = {
     "task": "the reference and its sizes",
@@ -29,15 +31,16 @@ _INPUTS = {
 
 
 class LlmRule:
-    """A rule that asks a model, once for each candidate. `focus` is what the user wants it to look at.
+    """A rule that asks a model, once for each candidate. `focus` is what the user wants it to look at, `own`
+    instructions are used in place of the shipped ones ("analyse").
 
     Raises what `Model.ask` raises. Its findings are claims: what they say could be saved was not computed.
     """
 
     name = "llm"
 
-    def __init__(self, model: Model, focus: str = "") -> None:
-        self._model, self._focus = model, focus
+    def __init__(self, model: Model, focus: str = "", own: Mapping[str, str] | None = None) -> None:
+        self._model, self._focus, self._own = model, focus, own
 
     def find(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Sequence[Finding]:
         known = PerformanceAnalyzer().analyze(candidate, problem, evidence)
@@ -48,7 +51,7 @@ class LlmRule:
         parent = brief.parent
         if parent.candidate.source == brief.problem.source:
             return ()
-        purpose, rollout = f"analyse turn {brief.turn}", brief.turn * 100
+        purpose, rollout = f"analyse turn {brief.turn}", rollout_of(brief.turn)
         evidence = with_runs(parent.evidence, parent.evaluation)
         return self._ask(
             parent.candidate, brief.problem, evidence, parent.evaluation, parent.findings, purpose, rollout
@@ -65,17 +68,31 @@ class LlmRule:
         rollout_id: int,
     ) -> Sequence[Finding]:
         inputs = _inputs(candidate, problem, evidence, evaluation, known, self._focus)
-        answer = self._model.ask(_signature(), inputs, purpose=purpose, rollout_id=rollout_id)
+        answer = self._model.ask(
+            signature(self._own),
+            inputs,
+            purpose=purpose,
+            rollout_id=rollout_id,
+            flaw=lambda fields: empty(str(fields["findings"])),
+        )
         said = sections(answer.text("findings"))[:_MOST_FINDINGS]
         return [_finding(section, candidate.source) for section in said if section.title]
 
 
-def messages_of(brief: Brief, focus: str = "") -> tuple[Message, ...]:
+def messages_of(brief: Brief, focus: str = "", own: Mapping[str, str] | None = None) -> tuple[Message, ...]:
     """What would be asked about a brief's parent, to the letter."""
     parent = brief.parent
     evidence = with_runs(parent.evidence, parent.evaluation)
     inputs = _inputs(parent.candidate, brief.problem, evidence, parent.evaluation, parent.findings, focus)
-    return messages_for(_signature(), inputs)
+    return messages_for(signature(own), inputs)
+
+
+def signature(own: Mapping[str, str] | None = None) -> Any:
+    """Facts, limit and known findings -> findings."""
+    dspy = load_dspy()
+    fields = {name: (str, dspy.InputField(desc=text)) for name, text in _INPUTS.items()}
+    fields["findings"] = (str, dspy.OutputField(desc="numbered, in the form that is asked for"))
+    return dspy.Signature(fields, instructions("analyse", own))
 
 
 def _inputs(
@@ -95,13 +112,6 @@ def _inputs(
         "known": kernels.findings(known, candidate.source),
         "focus": focus.strip() or _LOOK_AT_ALL,
     }
-
-
-def _signature() -> Any:
-    dspy = load_dspy()
-    fields = {name: (str, dspy.InputField(desc=text)) for name, text in _INPUTS.items()}
-    fields["findings"] = (str, dspy.OutputField(desc="numbered, in the form that is asked for"))
-    return dspy.Signature(fields, instructions("analyse"))
 
 
 def _finding(section: Section, source: str) -> Finding:

@@ -12,7 +12,7 @@
         Rewrite,                                            # a dspy.Signature class, or a dspy.Module
         {"kernel": source, "feedback": fenced(feedback)},   # the signature's input fields
         purpose="rewrite turn 2",                           # for people: transcript, names of prompt files
-        rollout_id=turn * k + candidate,                    # also picks the model where there are several
+        rollout_id=rollout_of(turn, candidate),             # also picks the model where there are several
         flaw=lambda fields: "" if extract_code(str(fields["kernel"])) else "`kernel` holds no Python module",
     )
     answer.text("kernel"), answer.fields, answer.model, answer.tokens, answer.usd
@@ -46,7 +46,7 @@ anywhere else, since it says what to install and keeps DSPy off the network and 
 
 from tilewright.lm.answers import extract_code, fenced
 from tilewright.lm.budget import Budget
-from tilewright.lm.calls import Answer, Flaw, Model, Patience, Program, messages_for
+from tilewright.lm.calls import PATIENT, Answer, Flaw, Model, Patience, Program, messages_for, rollout_of
 from tilewright.lm.keys import keys_in, without_keys
 from tilewright.lm.loading import load_dspy
 from tilewright.lm.models import DEFAULT_MODEL, ModelSpec, parse_models
@@ -56,6 +56,7 @@ from tilewright.lm.transcript import Transcript, transcript_path
 
 __all__ = [
     "DEFAULT_MODEL",
+    "PATIENT",
     "Answer",
     "Budget",
     "Flaw",
@@ -74,6 +75,7 @@ __all__ = [
     "messages_for",
     "open_model",
     "parse_models",
+    "rollout_of",
     "scripted",
     "speaker",
     "transcript_path",

@@ -30,6 +30,7 @@ Program = Any
 """A `dspy.Signature` class, or a `dspy.Module`."""
 Flaw = Callable[[Mapping[str, object]], str]
 """What is wrong with the fields of an answer, as the model is told it; "" when nothing is."""
+_QUESTIONS_A_TURN = 100
 _CUT_OFF = "it was cut off before its end; write less"
 
 
@@ -125,17 +126,17 @@ class Model:
         """The fields of the model's answer.
 
         An answer that can't be read, was cut off, or has a flaw is asked for once more, with the problem told.
-        Several models take turns by `rollout_id`. A constrained answer is a JSON object that the server, where it
-        can, holds to the types of the output fields. Raises what `tilewright.lm` lists.
+        Several models take turns by `rollout_id` (see `rollout_of`). A constrained answer is a JSON object that the
+        server, where it can, holds to the types of the output fields. Raises what `tilewright.lm` lists.
         """
-        chosen = self._speakers[rollout_id % len(self._speakers)]
+        chosen = self._speakers[sum(divmod(rollout_id, _QUESTIONS_A_TURN)) % len(self._speakers)]
         asking = _Asking(chosen, _module(program, inputs), _encodable(inputs), constrained, purpose, rollout_id)
         cut_off: Mapping[str, object] | None = None
         for again in (False, True):
             fields, problem, heard = self._hear(asking)
             problem = problem or flaw(fields)
-            if heard.cut_off and not problem:
-                cut_off, problem = fields, _CUT_OFF
+            if heard.cut_off:  # whatever else is wrong comes of that
+                cut_off, problem = cut_off if problem else fields, _CUT_OFF
             if not asking.again:
                 self._record(asking, heard, problem)
             if not problem:
@@ -202,6 +203,11 @@ class Model:
             self.budget.add(interaction)
             for listener in self._on_interaction:
                 listener(interaction)
+
+
+def rollout_of(turn: int, number: int = 0) -> int:
+    """The rollout id of a turn's question (below 100). Of several models another one begins each turn."""
+    return turn * _QUESTIONS_A_TURN + number
 
 
 def messages_for(program: Program, inputs: Mapping[str, object], constrained: bool = False) -> tuple[Message, ...]:

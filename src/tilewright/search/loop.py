@@ -37,6 +37,7 @@ from tilewright.records import (
     Wrong,
 )
 from tilewright.scores import best, keep, score
+from tilewright.search.briefs import place_of, turn_brief
 from tilewright.search.gating import through
 from tilewright.search.policies import StopRules, select
 
@@ -161,9 +162,7 @@ class _Work:
 
     def _turn(self, turn: int) -> tuple[str, str] | None:
         """One round of structure changes, then the knob search on the best of them."""
-        before = replace(self.run, attempts=tuple(a for a in self.run.attempts if a.turn < turn))
-        parent = select(before)
-        brief = self._told(self._brief(parent, before.attempts, turn, "structure", self.parts.candidates_per_turn))
+        brief = self._told(turn_brief(self.run, turn, self.parts.candidates_per_turn))
         proposals: list[Candidate] = []
         waiting: AwaitingAnswers | None = None
         for proposer in self.parts.structure_proposers:
@@ -255,7 +254,7 @@ class _Work:
             parent = best(replace(self.run, attempts=tuple(family))) or family[0]
             place = f"turn {turn} knobs {number} step {step}"
             limit = min(budget - spent, TUNED_AT_ONCE, max(2, self.parts.workers))
-            brief = self._brief(parent, self.run.attempts, turn, "knobs", limit)
+            brief = Brief(self.run.problem, parent, self.run.attempts, turn, "knobs", self.run.gpu, limit)
             proposals = self._ask(tuner, brief, place)
             fresh = self._unknown(proposals)
             if not proposals:
@@ -265,13 +264,8 @@ class _Work:
                 return stop
             step += 1
 
-    def _brief(
-        self, parent: Attempt, history: Sequence[Attempt], turn: int, phase: Literal["structure", "knobs"], limit: int
-    ) -> Brief:
-        return Brief(self.run.problem, parent, tuple(history), turn, phase, self.run.gpu, limit)
-
     def _told(self, brief: Brief) -> Brief:
-        place = f"turn {brief.turn}"
+        place = place_of(brief.turn)
         told = self.parts.memory.told(self.run.id, place)
         if told is None:
             told = self.parts.inform(brief)

@@ -28,6 +28,8 @@ class StopRules:
     min_improvement: float
     patience: int
     max_turns: int
+    exhaustible: bool = True
+    """Whether a turn that brings no candidate means that no later one will: not where a model may answer then."""
     first_correct: bool = False
     """Whether the first kernel that is right is all that is wanted."""
     max_evaluations: int | None = None
@@ -70,9 +72,9 @@ class StopRules:
         idle = 0
         for progress in _progress_by_turn(run, turn):
             idle = 0 if progress >= self.min_improvement else idle + 1
-        if not any(attempt.turn == turn for attempt in run.attempts):
+        if self.exhaustible and not any(attempt.turn == turn for attempt in run.attempts):
             return "exhausted", "nothing left to try without a language model"
-        if idle >= self.patience:
+        if idle >= self.patience and best(run):  # until there is a kernel that is right, none is better
             return "plateau", f"{idle} turns without a gain of {self.min_improvement:.0%} over the best"
         if turn >= self.max_turns:
             return "iterations", f"{turn} turns"

@@ -36,6 +36,12 @@ class Section:
         return self.body[begin.end() : end.start() if end else len(self.body)].strip()
 
 
+def empty(text: str) -> str:
+    """What is wrong with an answer whose sections say nothing, such as a refusal; "" for one that says something."""
+    said = any(section.body for section in sections(text))
+    return "" if said else "it has no sections in the form that is asked for: ### 1. and a title, lines below it"
+
+
 def sections(text: str) -> list[Section]:
     """In the order of the answer; one with the number 1 and the whole text where nothing is numbered."""
     for pattern in _STARTS:

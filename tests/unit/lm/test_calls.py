@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import dspy
 import pytest
-from openai_server import Reply, Server, serving
 
+from openai_server import Reply, Server, serving
 from tilewright import jsonform
 from tilewright.errors import BudgetSpent, ModelFailed, ModelUnavailable
 from tilewright.lm import Answer, Budget, Model, Patience, extract_code, messages_for, open_model, parse_models

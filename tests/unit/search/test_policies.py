@@ -45,3 +45,20 @@ def test_the_target_is_said_before_the_limit() -> None:
     rules = StopRules(1.1, 0.05, 2, 5, near_optimal=0.5, share_reached=lambda *_: 0.99)
     stopped = rules.within_turn(run(attempt(0, measured(1.2))), 0.0)
     assert stopped is not None and stopped[0] == "target"
+
+
+def test_until_a_kernel_is_right_there_is_no_plateau() -> None:
+    failed = [attempt(number, None, turn=number) for number in (1, 2, 3)]
+    rules = StopRules(9.0, 0.05, 2, 4)
+    assert rules.after_turn(run(*failed), 3) is None
+    assert rules.after_turn(run(attempt(0, measured(0.5), 0, "seed"), *failed), 3) == (
+        "plateau",
+        "3 turns without a gain of 5% over the best",
+    )
+
+
+def test_a_model_that_brought_nothing_may_bring_something_the_next_time() -> None:
+    begun = run(attempt(0, measured(0.5), 0, "seed"))
+    found = StopRules(9.0, 0.05, 2, 4).after_turn(begun, 1)
+    assert found is not None and found[0] == "exhausted"
+    assert StopRules(9.0, 0.05, 2, 4, exhaustible=False).after_turn(begun, 1) is None

@@ -26,13 +26,13 @@ _TRIED_FOR_WRITING = 6_000
 
 
 def prompts_of(
-    brief: Brief, findings: Sequence[Finding], hypotheses: int = 3
+    brief: Brief, findings: Sequence[Finding], hypotheses: int = 3, own: signatures.Own | None = None
 ) -> list[tuple[str, tuple[Message, ...]]]:
     """Exactly what is sent for a plan, and what is sent for each hypothesis of it, whose text isn't known yet."""
     unknown = "(one of the plan's hypotheses stands here)"
     return [
-        ("plan", messages_for(signatures.plan(), planning(brief, findings, hypotheses))),
-        ("rewrite", messages_for(signatures.rewrite(), writing(brief, findings, unknown))),
+        ("plan", messages_for(signatures.plan(own), planning(brief, findings, hypotheses))),
+        ("rewrite", messages_for(signatures.rewrite(own), writing(brief, findings, unknown))),
     ]
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import replace
 from typing import TypeVar
 
 from tilewright.errors import AwaitingAnswers, KernelFileError, ModelFailed
-from tilewright.lm import Model, extract_code
+from tilewright.lm import Model, extract_code, rollout_of
 from tilewright.proposers.llm import prompts, signatures
 from tilewright.records import Attempt, Brief, Candidate, Finding, Lesson, Measured, Unscorable
 from tilewright.scores import doubtful, score
 from tilewright.source.knobs import find_knobs
-from tilewright.wording.sections import Section, sections
+from tilewright.wording.sections import Section, empty, sections
 
-_QUESTIONS_A_TURN = 100
 _REPAIRS_FROM = 50
-"""Rollout ids of a turn: 0 and up are the plan and its hypotheses, from here on repairs."""
+"""Of the questions of a turn, 0 and up are the plan and its hypotheses, from here on repairs."""
 _MOST_LESSONS = 3
 _LONGEST_TITLE = 240
 
@@ -28,7 +28,7 @@ class LlmProposer:
     """Proposer, Repairer and Reflector. Stateless: all that it knows is in the brief.
 
     `analyse` reads a brief before planning; its findings come before the parent's own. A question without a usable
-    answer costs its candidate, and `on_note` is told.
+    answer costs its candidate, and `on_note` is told. `own` instructions take the place of the shipped ones.
     """
 
     name = "llm"
@@ -39,9 +39,10 @@ class LlmProposer:
         analyse: Callable[[Brief], Sequence[Finding]] | None = None,
         hypotheses: int = 3,
         on_note: Callable[[str], None] = lambda note: None,
+        own: signatures.Own | None = None,
     ) -> None:
         self._model, self._analyse = model, analyse
-        self._hypotheses, self._on_note = hypotheses, on_note
+        self._hypotheses, self._on_note, self._own = hypotheses, on_note, own
 
     def propose(self, brief: Brief) -> Sequence[Candidate]:
         """One candidate for each hypothesis that a plan gives.
@@ -56,10 +57,10 @@ class LlmProposer:
 
         def write(number: int, hypothesis: Section) -> Candidate:
             return self._module(
-                signatures.rewrite(),
+                signatures.rewrite(self._own),
                 prompts.writing(brief, findings, f"{hypothesis.title}\n{hypothesis.body}".strip()),
                 f"rewrite turn {brief.turn} hypothesis {number + 1}",
-                brief.turn * _QUESTIONS_A_TURN + number,
+                rollout_of(brief.turn, number),
                 replace(brief.parent.candidate, hypothesis=hypothesis.title[:_LONGEST_TITLE]),
             )
 
@@ -70,10 +71,10 @@ class LlmProposer:
 
         def mend(number: int, attempt: Attempt) -> Candidate:
             return self._module(
-                signatures.repair(),
+                signatures.repair(self._own),
                 prompts.mending(brief, attempt),
                 f"repair turn {brief.turn} of {attempt.index}",
-                brief.turn * _QUESTIONS_A_TURN + _REPAIRS_FROM + number,
+                rollout_of(brief.turn, _REPAIRS_FROM + number),
                 attempt.candidate,
             )
 
@@ -89,9 +90,11 @@ class LlmProposer:
         if not changes:
             return ()
         inputs = prompts.looking_back(brief, changes)
-        rollout = brief.turn * _QUESTIONS_A_TURN
         answer = self._model.ask(
-            signatures.reflect(), inputs, purpose=f"reflect turn {brief.turn}", rollout_id=rollout
+            signatures.reflect(),
+            inputs,
+            purpose=f"reflect turn {brief.turn}",
+            rollout_id=rollout_of(brief.turn),
         )
         return [
             Lesson(
@@ -116,10 +119,11 @@ class LlmProposer:
     def _plan(self, brief: Brief, findings: Sequence[Finding], wanted: int) -> list[Section]:
         try:
             answer = self._model.ask(
-                signatures.plan(),
+                signatures.plan(self._own),
                 prompts.planning(brief, findings, wanted),
                 purpose=f"plan turn {brief.turn}",
-                rollout_id=brief.turn * _QUESTIONS_A_TURN,
+                rollout_id=rollout_of(brief.turn),
+                flaw=lambda fields: empty(str(fields["hypotheses"])),
             )
         except ModelFailed as error:
             self._on_note(f"turn {brief.turn} has no plan: {error}")
@@ -154,7 +158,8 @@ class LlmProposer:
             return []
         pool = ThreadPoolExecutor(max_workers=len(about))
         try:
-            futures = [pool.submit(question, number, one) for number, one in enumerate(about)]
+            # DSPy's settings of this thread hold there, too.
+            futures = [pool.submit(copy_context().run, question, number, one) for number, one in enumerate(about)]
             wait(futures)
         finally:  # who interrupts need not wait for minutes of thinking
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,15 +1,17 @@
 """What is asked of a language model, and in which fields does it answer?
 
-Instructions are in `data/prompts`. DSPy is imported at the first use.
+Instructions are in `data/prompts`; those in `own` take their place. DSPy is imported at the first use.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tilewright.lm import load_dspy
 from tilewright.wording.instructions import instructions
 
+Own = Mapping[str, str]
 _INPUTS = {
     "rules": "what a candidate must be, and how it is judged",
     "tilelang": "what the installed TileLang offers",
@@ -26,25 +28,29 @@ _INPUTS = {
     "changed": "how it differs from the kernel that is right",
     "failure": "what is known of its failure",
     "changes": "what was changed, numbered, and what was measured of it",
+    "present": "the instructions as they are",
+    "cases": "what was answered to them, and what became of it",
 }
 _MODULE = {"module": "the whole module in one fenced block"}
 _NOTES = {"notes": "what you change and why, in a few sentences; may be left out"}
 
 
-def plan() -> Any:
+def plan(own: Own | None = None) -> Any:
     """A brief -> distinct hypotheses."""
     inputs = "rules tilelang task kernel findings knobs tried examples advice wanted"
-    return _signature("plan", inputs, {"hypotheses": "numbered, in the form that is asked for"})
+    return _signature("plan", inputs, {"hypotheses": "numbered, in the form that is asked for"}, own=own)
 
 
-def rewrite() -> Any:
+def rewrite(own: Own | None = None) -> Any:
     """A brief and one hypothesis -> the whole module."""
-    return _signature("rewrite", "rules tilelang task kernel findings tried examples hypothesis", _MODULE, _NOTES)
+    inputs = "rules tilelang task kernel findings tried examples hypothesis"
+    return _signature("rewrite", inputs, _MODULE, _NOTES, own)
 
 
-def repair() -> Any:
+def repair(own: Own | None = None) -> Any:
     """A candidate that failed, and how -> the whole module, mended."""
-    return _signature("repair", "rules tilelang task hypothesis candidate changed failure", _MODULE, _NOTES)
+    inputs = "rules tilelang task hypothesis candidate changed failure"
+    return _signature("repair", inputs, _MODULE, _NOTES, own)
 
 
 def reflect() -> Any:
@@ -52,9 +58,20 @@ def reflect() -> Any:
     return _signature("reflect", "task kernel changes", {"lessons": "numbered like the changes"})
 
 
-def _signature(name: str, inputs: str, outputs: dict[str, str], optional: dict[str, str] | None = None) -> Any:
+def improve() -> Any:
+    """Instructions, and what became of answers to them -> better instructions."""
+    return _signature("improve", "present cases", {"better": "the new instructions, whole"})
+
+
+def _signature(
+    name: str,
+    inputs: str,
+    outputs: dict[str, str],
+    optional: dict[str, str] | None = None,
+    own: Own | None = None,
+) -> Any:
     dspy = load_dspy()
     fields = {field: (str, dspy.InputField(desc=_INPUTS[field])) for field in inputs.split()}
     fields |= {field: (str, dspy.OutputField(desc=text, default="")) for field, text in (optional or {}).items()}
     fields |= {field: (str, dspy.OutputField(desc=text)) for field, text in outputs.items()}
-    return dspy.Signature(fields, instructions(name))
+    return dspy.Signature(fields, instructions(name, own))

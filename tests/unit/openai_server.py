@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,12 +28,16 @@ class Reply:
     after_s: float = 0.0
 
 
+Answering = Callable[[dict[str, Any]], Reply]
+"""From the body of a request."""
+
+
 @dataclass
 class Server:
-    """`replies` are given one after another, the last one ever after. `requests` are the bodies that came."""
+    """`requests` are the bodies that came, `headers` what came with each."""
 
     url: str
-    replies: list[Reply]
+    answering: Answering
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -42,12 +46,16 @@ class Server:
         with self.lock:
             self.requests.append(body)
             self.headers.append(headers)
-            return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+            return self.answering(body)
 
 
 @contextmanager
-def serving(*replies: Reply) -> Iterator[Server]:
-    server = Server("", list(replies))
+def serving(*replies: Reply | Answering) -> Iterator[Server]:
+    """Answers requests with `replies` one after another, the last one ever after; a function is asked for its own.
+
+    When the block ends nobody listens at the address any more.
+    """
+    server = Server("", _following(replies))
     http = _Http(("127.0.0.1", 0), type("Handler", (_Handler,), {"script": server}))
     server.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -58,6 +66,16 @@ def serving(*replies: Reply) -> Iterator[Server]:
         http.shutdown()
         thread.join()
         http.server_close()
+
+
+def _following(replies: Sequence[Reply | Answering]) -> Answering:
+    left = list(replies)
+
+    def following(body: dict[str, Any]) -> Reply:
+        reply = left.pop(0) if len(left) > 1 else left[0]
+        return reply if isinstance(reply, Reply) else reply(body)
+
+    return following
 
 
 class _Http(ThreadingHTTPServer):
