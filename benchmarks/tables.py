@@ -62,6 +62,9 @@ def render(results: Path) -> str:
     killed = list(_rows(results / "kill_anything.jsonl"))
     if killed:
         parts.append(_kill_table(killed))
+    retrieved = list(_rows(results / "retrieval.jsonl"))
+    if retrieved:
+        parts.append(_retrieval_table(retrieved))
     found = list(_rows(results / "findings.jsonl"))
     if found:
         parts.append(_finding_table(found))
@@ -255,6 +258,34 @@ def _finding_table(rows: list[dict[str, Any]]) -> str:
         three = ", ".join(f"{rule} {saves:.0%}" for rule, saves in list(first.items())[:3])
         lines.append(f"| {row['kernel']} | {row['planted'][0] if row['planted'] else ''} | {three} |")
     return "\n".join(lines) + "\n"
+
+
+def _retrieval_table(rows: list[dict[str, Any]]) -> str:
+    queries = [row for row in rows if "query" in row]
+    summary = next(row for row in rows if "corpus" in row)
+    first = sum(row["relevant"][0] for row in queries) / len(queries)
+    among = sum(any(row["relevant"][:3]) for row in queries) / len(queries)
+    _same(summary["p_at_1"], first, "the share of queries answered first", 5e-5)
+    _same(summary["r_at_3"], among, "the share of queries answered among the first three", 5e-5)
+    lines = [
+        "## Retrieval",
+        "",
+        f"{len(queries)} references as queries over {summary['corpus']} kernels, the same problem and near "
+        "duplicates left out; relevant is a kernel of the same operator family, by a table that was committed before "
+        f"the index (`benchmarks/retrieval_relevance.toml`). Commit {summary['commit']}.",
+        "",
+        "| weight of operations against words | first is relevant | one of three is |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {r['operations']} | {r['p_at_1']:.2f} | {r['r_at_3']:.2f} |" for r in rows if "operations" in r]
+    lines += [
+        "",
+        f"As shipped {first:.2f} and {among:.2f}. Over {summary['kernels']} kernels: index {summary['index_s']} s, a "
+        f"query {summary['query_ms']} ms in the median, {summary['slowest_query_ms']} ms at most (two cores of a "
+        "shared machine).",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _gain_table(title: str, intro: str, rows: list[dict[str, Any]]) -> str:
