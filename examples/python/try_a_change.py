@@ -11,7 +11,7 @@ for finding in analysis.findings:
     print(f"- {finding.message}. {finding.action}")
 
 source = Path(analysis.path).read_text(encoding="utf-8")
-judged = tilewright.evaluate("1_48", source=source.replace("total[j] /= reduced", "total[j] /= reduced + 1"))
+judged = tilewright.evaluate("1_48", source=source.replace("total[j] /= reduced", "total[j] /= reduced * 2"))
 print(f"{judged.evaluation.outcome} (evaluation {judged.id})")
 if isinstance(judged.evaluation, Wrong):
     print(judged.evaluation.mismatch.message)

@@ -20,6 +20,7 @@ def _unknown(
     evidence: Evidence, evaluation: Evaluation | None, has_gpu: bool, where: str, counters: bool
 ) -> Iterator[str]:
     yield from evidence.not_checked
+    yield from evidence.unread
     failed = evaluation is not None and not isinstance(evaluation, Measured)
     if not evidence.facts:
         yield f"{_FACTS}: " + ("see above why there are no facts" if failed else "no facts could be gathered")

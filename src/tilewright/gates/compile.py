@@ -59,6 +59,7 @@ class CompileGate:
             facts=found.facts,
             warnings=(*evidence.warnings, *found.warnings, *_unique(_warnings(found.facts, self._gpu))),
             not_checked=(*evidence.not_checked, *found.not_checked),
+            unread=(*evidence.unread, *found.unread),
         )
         return Verdict(gathered, self._failure(answer["failure"], found.facts))
 

@@ -222,6 +222,8 @@ class Evidence:
     not_checked: tuple[str, ...] = ()
     runs: tuple[RunFacts, ...] = ()
     """One a workload, where it was measured."""
+    unread: tuple[str, ...] = ()
+    """Facts that could not be had and that no verdict rests on."""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from tilewright.protocols import Gate, Verdict
 from tilewright.records import Candidate, Evidence, Problem
+
+_T = TypeVar("_T")
 
 
 def through(gates: Sequence[Gate], candidate: Candidate, problem: Problem) -> Verdict:
@@ -23,6 +26,12 @@ def _together(first: Evidence, second: Evidence) -> Evidence:
     return Evidence(
         facts=second.facts or first.facts,
         execution=second.execution or first.execution,
-        warnings=first.warnings + second.warnings,
-        not_checked=first.not_checked + second.not_checked,
+        warnings=_once(first.warnings, second.warnings),
+        not_checked=_once(first.not_checked, second.not_checked),
+        unread=_once(first.unread, second.unread),
     )
+
+
+def _once(first: tuple[_T, ...], second: tuple[_T, ...]) -> tuple[_T, ...]:
+    """A gate may hand on what it was told, beside what it found out."""
+    return tuple(dict.fromkeys((*first, *second)))

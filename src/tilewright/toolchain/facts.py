@@ -69,11 +69,11 @@ def gather(
         else:
             failure = found
             break
-    if find_nvcc() is None:
+    compiled = find_nvcc() is not None
+    if not compiled:
         not_checked.append("registers, spills and occupancy: nvcc is not installed here")
-    else:
-        not_checked += _not_disassembled(gathered)
-    return Evidence(tuple(gathered), None, tuple(warnings), tuple(not_checked)), failure
+    unread = tuple(_not_disassembled(gathered)) if compiled else ()
+    return Evidence(tuple(gathered), None, tuple(warnings), tuple(not_checked), unread=unread), failure
 
 
 def _not_disassembled(gathered: Sequence[Facts]) -> list[str]:

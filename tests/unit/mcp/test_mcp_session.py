@@ -72,7 +72,7 @@ def test_an_agent_analyses_rewrites_evaluates_and_optimises_a_shipped_kernel(tmp
 
         source = (corpus_root() / "level1" / "1_48.py").read_text(encoding="utf-8")
         wrong = await judged(
-            client, "evaluate_candidate", kernel="1_48", source=source.replace("/= reduced", "/= reduced + 1")
+            client, "evaluate_candidate", kernel="1_48", source=source.replace("/= reduced", "/= reduced * 2")
         )
         assert wrong["outcome"] == "wrong" and "first at" in wrong["reasons"][0]["message"]
 

@@ -73,7 +73,7 @@ def test_without_nvdisasm_all_else_is_there_and_what_is_missing_is_said(monkeypa
     (kernel,) = evidence.facts[0].kernels
     assert failure is None and kernel.registers is not None
     assert kernel.instructions is None and kernel.loop_instructions is None and kernel.accesses is None
-    assert evidence.not_checked == (
+    assert evidence.unread == (
         "machine instructions: nvdisasm is not installed here (pip install nvidia-cuda-nvdisasm)",
     )
 
