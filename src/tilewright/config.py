@@ -145,6 +145,24 @@ class OptimizationConfig:
         return frozenset(self.__dict__["_explicit"])
 
 
+def flags_of(item: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """What a field of `OptimizationConfig` is called on the command line."""
+    flags: tuple[str, ...] = item.metadata.get("flags", (f"--{item.name.replace('_', '-')}",))
+    return flags
+
+
+def arguments_of(config: OptimizationConfig, *, leave_out: Sequence[str] = ()) -> list[str]:
+    """What somebody set in a configuration, as it is typed; nothing of what is off."""
+    typed: list[str] = []
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if item.name in config.explicit and item.name not in leave_out and value is not None and value is not False:
+            flag = flags_of(item)[0]
+            values = value if isinstance(value, (tuple, list)) else [value]
+            typed += [flag] if value is True else [word for one in values for word in (flag, str(one))]
+    return typed
+
+
 @dataclass(frozen=True)
 class Settings:
     """A checked configuration, as the code reads it."""

@@ -13,10 +13,10 @@ from tilewright import __version__
 from tilewright.analysis.limit import fields_of, limit, reached, share_reached
 from tilewright.analysis.runfacts import with_runs
 from tilewright.analysis.standing import standings
-from tilewright.config import OptimizationConfig, from_pairs
+from tilewright.config import OptimizationConfig, arguments_of, from_pairs
 from tilewright.errors import ConfigError, StoreError
 from tilewright.hardware import Gpu, load_gpu
-from tilewright.lm import Budget
+from tilewright.lm import spent_on
 from tilewright.records import Facts, Interaction, Run
 from tilewright.report import html, markdown, record
 from tilewright.report.page.known import Known, ModelUse, Place, Roof
@@ -110,9 +110,7 @@ def _places(run: Run, gpu: Gpu) -> Iterator[Place]:
 def _models(interactions: Sequence[Interaction]) -> Iterator[ModelUse]:
     for model in dict.fromkeys(one.model for one in interactions):
         asked = [one for one in interactions if one.model == model]
-        spent = Budget()
-        for one in asked:
-            spent.add(one)
+        spent = spent_on(asked)
         yield ModelUse(model, len(asked), spent.tokens, None if spent.unpriced and not spent.usd else spent.usd)
 
 
@@ -120,22 +118,11 @@ def _commands(run: Run) -> Iterator[str]:
     """What began the run, with the options that somebody set, and what repeats the verdict on its best."""
     config = from_pairs(run.settings, OptimizationConfig())
     verb = "generate" if config.generate else "optimize"
-    words = ["tilewright", verb, config.kernel_file or run.kernel_path]
-    for item in dataclasses.fields(OptimizationConfig):
-        if item.name in config.explicit and item.name not in _NOT_OF_THE_RUN:
-            words += _option(item, getattr(config, item.name))
-    yield shlex.join(words)
+    options = arguments_of(config, leave_out=_NOT_OF_THE_RUN)
+    yield shlex.join(["tilewright", verb, config.kernel_file or run.kernel_path, *options])
     holder = best(run)
     if holder is not None:
         yield shlex.join(["tilewright", "recheck", f"{run.id}/{holder.index}"])
-
-
-def _option(item: dataclasses.Field[object], value: object) -> list[str]:
-    flag = item.metadata.get("flags", (f"--{item.name.replace('_', '-')}",))[0]
-    if isinstance(value, bool):
-        return [flag] if value else []
-    values = value if isinstance(value, (tuple, list)) else () if value is None else (value,)
-    return [word for one in values for word in (flag, str(one))]
 
 
 def _unchecked(run: Run) -> Iterator[str]:

@@ -44,7 +44,7 @@ from tilewright.hardware import (
 )
 from tilewright.informing import Informer
 from tilewright.kernelfile import KernelFile, load_kernel
-from tilewright.lm import PATIENT, Budget, Model, Patience, Transcript, open_model, transcript_path
+from tilewright.lm import PATIENT, Budget, Model, Patience, Transcript, open_model, spent_on, transcript_path
 from tilewright.problems import problem_for, read_task, task_workloads
 from tilewright.proposers.llm.knobs import KnobChooser
 from tilewright.proposers.rewrites import RewriteProposer
@@ -486,9 +486,8 @@ def _work(
         ended = continue_run(run, seed, parts)
     save = save_first if settings.generate else save_best
     saved = save(ended, kernel, settings.results / "kernels") if settings.save else None
-    spent, asked = Budget(), store.interactions(run.id)
-    for interaction in asked:
-        spent.add(interaction)
+    asked = store.interactions(run.id)
+    spent = spent_on(asked)
     try:
         watchers.note(f"report: {write_report(ended, asked, settings.results)}")
     except StoreError as error:  # the run is over and stored

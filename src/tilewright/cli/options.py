@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tilewright.config import OptimizationConfig
+from tilewright.config import OptimizationConfig, flags_of
 from tilewright.errors import ConfigError
 
 Command = Callable[..., Any]
@@ -37,17 +37,6 @@ def config_from(values: dict[str, Any]) -> OptimizationConfig:
     return config
 
 
-def arguments_of(config: OptimizationConfig, *, leave_out: Sequence[str] = ()) -> list[str]:
-    """What somebody set in a configuration, as it is typed."""
-    typed: list[str] = []
-    for item in dataclasses.fields(config):
-        if item.name in config.explicit and item.name not in leave_out:
-            flag, value = _flags(item)[0], getattr(config, item.name)
-            values = value if isinstance(value, (tuple, list)) else [value]
-            typed += [flag] if value is True else [word for one in values for word in (flag, str(one))]
-    return typed
-
-
 def with_dashes(arguments: Sequence[str]) -> list[str]:
     """`level=2` as `--level=2`: how scripts of the field take their options."""
     return [f"--{text}" if "=" in text and text.split("=")[0].isidentifier() else text for text in arguments]
@@ -65,13 +54,8 @@ def _option(item: dataclasses.Field[Any]) -> Callable[[Command], Command]:
         extra["type"] = _kind(item)
     show = item.default not in (None, False, ())
     return click.option(
-        *_flags(item), item.name, default=item.default, show_default=show, help=item.metadata["help"], **extra
+        *flags_of(item), item.name, default=item.default, show_default=show, help=item.metadata["help"], **extra
     )
-
-
-def _flags(item: dataclasses.Field[Any]) -> tuple[str, ...]:
-    flags: tuple[str, ...] = item.metadata.get("flags", (f"--{item.name.replace('_', '-')}",))
-    return flags
 
 
 def _kind(item: dataclasses.Field[Any]) -> type:

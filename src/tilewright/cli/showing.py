@@ -99,8 +99,7 @@ def _next_step(run: Run, saved: Path | None) -> str:
     """Of a first kernel, the command that goes on with it, with the options of the run that wrote it."""
     if not (run.attempts and run.attempts[0].candidate.proposer == "reference" and saved):
         return ""
-    from tilewright.cli.options import arguments_of
-    from tilewright.config import OptimizationConfig, from_pairs
+    from tilewright.config import OptimizationConfig, arguments_of, from_pairs
 
     config = from_pairs(run.settings, OptimizationConfig())
     reference = [] if _is_shipped(run.problem) else ["--reference", str(config.kernel_file)]

@@ -45,7 +45,7 @@ anywhere else, since it says what to install and keeps DSPy off the network and 
 """
 
 from tilewright.lm.answers import extract_code, fenced
-from tilewright.lm.budget import Budget
+from tilewright.lm.budget import Budget, spent_on
 from tilewright.lm.calls import PATIENT, Answer, Flaw, Model, Patience, Program, messages_for, rollout_of
 from tilewright.lm.keys import keys_in, without_keys
 from tilewright.lm.loading import load_dspy
@@ -78,6 +78,7 @@ __all__ = [
     "rollout_of",
     "scripted",
     "speaker",
+    "spent_on",
     "transcript_path",
     "without_keys",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from tilewright.errors import BudgetSpent
 from tilewright.records import Interaction
@@ -51,6 +52,14 @@ class Budget:
         priced = f"{self.usd:.2f} USD" if self.usd or not self.unpriced else "unknown price"
         more = f" and {self.unpriced} answers of unknown price" if self.usd and self.unpriced else ""
         return f"{self.tokens:,} tokens, {priced}{more}"
+
+
+def spent_on(interactions: Iterable[Interaction]) -> Budget:
+    """What these came to, without a limit."""
+    spent = Budget()
+    for interaction in interactions:
+        spent.add(interaction)
+    return spent
 
 
 def _tokens(interaction: Interaction) -> int:

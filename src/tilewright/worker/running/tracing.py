@@ -29,8 +29,9 @@ class Tracer:
         self.stop()  # of a block that came to nothing
         torch.cuda.synchronize()
         with contextlib.suppress(Unavailable):
-            of_this_process().begin()
-            self._watching = of_this_process()
+            activities = of_this_process()
+            activities.begin()
+            self._watching = activities
 
     def stop(self) -> list[Piece]:
         """The device is done. What ran on it, in the order in which it began."""
