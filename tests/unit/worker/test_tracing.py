@@ -76,8 +76,8 @@ def test_a_record_that_leaves_out_what_the_events_saw_does_not_agree() -> None:
     assert not _agree(Ran([0.02] * 4, 1.0, True, []), reference)
 
 
-def test_short_calls_are_paired_by_the_mean_of_as_many_as_the_step_of_the_record_needs() -> None:
-    assert [_calls_a_pair(ms) for ms in (0.0018, 0.008, 0.1)] == [5, 1, 1]
+def test_short_calls_are_paired_by_their_means() -> None:
+    assert [_calls_a_pair(ms, most=20) for ms in (0.0018, 0.014, 0.1, 0.5, 4.0)] == [20, 20, 3, 1, 1]
     assert _means([1.0, 3.0, 5.0, 7.0, 100.0], 2) == [2.0, 6.0]
     assert _means([1.0, 2.0], 10) == [1.5]
 

@@ -3,10 +3,10 @@
 The inputs of each call are new, and come through a tray: on a GPU behind the gate, after everything was enqueued.
 They are put into tensors that are used again and again, a few of them in an order that the verifier draws, so that no
 call can be told by its addresses; what it returned is copied into the tray of outputs before the next call begins.
-How long a kernel of a few microseconds takes depends by several percent on where in the device's memory its inputs
-and outputs lie, and on how many launches there were before it. None of that is the kernel's merit, so all of it is
-drawn by the verifier for each call: the place, how many earlier outputs are still held, how many launches of next to
-nothing lie between.
+How long a kernel takes depends by several percent on where in the device's memory its inputs and outputs lie, and for
+one of a few microseconds on how many launches there were before it. None of that is the kernel's merit, so all of it
+is drawn by the verifier: for each block of calls how much other memory lies between the places, and for each call the
+place, how many earlier outputs are still held, how many launches of next to nothing lie between.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Clocked:
         self._slots = [Slot.from_plain(plain) for plain in request["slots"]]
         self._input_stride, self._output_stride = request["input_stride"], request["output_stride"]
         self._inputs, self._outputs = trays["inputs"], trays["outputs"]
-        self._places = _places(self._slots, request["places"], device)
+        self._device = device
+        self._places: list[list[torch.Tensor]] = []
+        self._between: list[torch.Tensor] = []
         self._spacer = torch.zeros(16, device="cuda") if device == "cuda" else None
         self._hold = hold
         if hold is not None:
@@ -59,6 +61,7 @@ class Clocked:
     def enqueue(self, request: Header) -> Header:
         """Make everything ready for a block. Where it is gated, all calls are enqueued and nothing has begun."""
         self._request = request
+        self._move(request["gaps"])
         drawn = zip(request["places"], request["held"], request["spacing"])
         self._turns = [_Turn(self, call, *numbers) for call, numbers in enumerate(drawn)]
         if request["gated"]:
@@ -86,6 +89,17 @@ class Clocked:
         few = torch.zeros(16, device="cuda")
         self._stopwatch.enqueue(lambda: few.zero_(), [_Nothing()] * _FLOOR_CALLS, hold=lambda: None)
         return 1e3 * min(self._stopwatch.finish())
+
+    def _move(self, gaps: Sequence[int]) -> None:
+        """New places for inputs, so many bytes of other memory before each; what comes next lies elsewhere, too."""
+        self._held.clear()
+        self._places.clear()
+        self._between.clear()
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+        for gap in gaps:
+            self._between.append(torch.empty(gap, dtype=torch.uint8, device=self._device))
+            self._places.append([torch.empty(s.shape, dtype=s.dtype, device=self._device) for s in self._slots])
 
     def _times(self) -> list[float]:
         watch = self._stopwatch
@@ -127,11 +141,6 @@ class Clocked:
         if refused:
             raise TypeError(f"{refused}; in a timed call")
         return output
-
-
-def _places(slots: Sequence[Slot], count: int, device: str) -> list[list[torch.Tensor]]:
-    """Tensors like one call's inputs, so many times."""
-    return [[torch.empty(slot.shape, dtype=slot.dtype, device=device) for slot in slots] for _ in range(count)]
 
 
 class _Nothing:

@@ -60,6 +60,7 @@ class _Runner:
         self._earlier: list[torch.Tensor] = []
         self._trays: dict[str, AnyTray] = {}
         self._clocked: Clocked | None = None
+        self._beside: list[torch.Tensor] = []
         self._hold: Hold | None = None
 
     def answer(self, request: Header, descriptors: list[int]) -> Header:
@@ -87,7 +88,8 @@ class _Runner:
 
     def _do_construct(self, request: Header, descriptors: list[int]) -> Header:
         start = time.perf_counter()
-        self._forward = self._module = None
+        self._forward = self._module = self._clocked = None
+        self._beside = self._taken_up(request.get("gaps", []))
         before = modulestate.live_tensors()
         with self._candidate():
             if self._form == "function":
@@ -112,6 +114,13 @@ class _Runner:
         header["others"] = modulestate.holds_others(self._module, before)
         header["loads"] = callable(getattr(self._module, "load_reference", None))
         return header
+
+    def _taken_up(self, gaps: Sequence[int]) -> list[torch.Tensor]:
+        """Memory of so many bytes each: what is made next lies behind it."""
+        self._beside = []
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+        return [torch.empty(gap, dtype=torch.uint8, device=self._device) for gap in gaps]
 
     def _do_reload(self, request: Header, descriptors: list[int]) -> Header:
         """Parameters of another draw, into the module that there is."""

@@ -1,17 +1,21 @@
 """How many times faster than each baseline is a candidate, and how sure is that?
 
 Candidate and baselines run in processes of their own that take turns: blocks of a few calls on the same new inputs,
-the order swapped each time. A pair is the i-th call of two blocks of a round. Every output of the candidate's timed
-calls is compared. The times are its process's own word; the clock here, which runs from the moment in which the
-inputs are there until the last output is, audits them.
+the order swapped each time. A pair is the i-th call of two blocks of a round; or, of short ones, the i-th mean of a
+few: how long one of them takes has several modes a few percent apart (an H200, 14 us: 14.3, 14.9 and 15.2), and the
+median of single calls jumps from one to another. Every output of the candidate's timed calls is compared. The times
+are its process's own word; the clock here, which runs from the moment in which the inputs are there until the last
+output is, audits them.
+
+Where parameters lie in the device's memory is worth up to one percent, too, and is nobody's merit: every now and then
+candidate and baselines are constructed anew, somewhere else.
 
 The device's clock is its record of the kernels where all rounds have one that agrees with the events around the
-calls, and those events otherwise. The record counts in steps of 32 ns: short calls are paired by the mean of a few.
+calls, and those events otherwise.
 """
 
 from __future__ import annotations
 
-import math
 import random
 import secrets
 import statistics
@@ -25,7 +29,8 @@ from tilewright.records import Clock, Effort
 from tilewright.worker.exchange.tray import laid_out
 from tilewright.worker.processes.nursery import Deadline, Runner
 from tilewright.worker.timing import gpu, intervals
-from tilewright.worker.timing.sides import SPACING, Draws, GateRefused, Ran, Side
+from tilewright.worker.timing.baselines import COMPILED, EAGER
+from tilewright.worker.timing.sides import MOST_GAP, SPACING, Draws, GateRefused, Ran, Side
 from tilewright.worker.timing.timedoutputs import OutputCheck
 from tilewright.worker.verifying.expected import Expected
 from tilewright.worker.verifying.verifier import Trial
@@ -36,7 +41,9 @@ class Plan:
     """When to stop: at least and at most so many pairs, half an interval so wide (relative), so many seconds.
 
     `block` is how many calls are timed in one go, `most_block` where they are short: the evaluator's own clock is as
-    exact as a block is long. `latencies` is how many pairs the latency clock gets.
+    exact as a block is long. `latencies` is how many pairs the latency clock gets, `calls_a_pair` how many short
+    calls the device's clock takes the mean of, `rebuilt_after` the pairs after which all are constructed anew; 0 for
+    never.
     """
 
     least: int
@@ -47,17 +54,19 @@ class Plan:
     block: int = 10
     most_block: int = 10
     latencies: int = 0
+    calls_a_pair: int = 1
+    rebuilt_after: int = 0
 
 
 PLANS: dict[Effort, Plan] = {
-    "quick": Plan(10, 20, 0.02, 0.0, 3.0, block=5, most_block=10),
-    "full": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30),
-    "confirm": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30),
+    "quick": Plan(10, 20, 0.02, 0.0, 3.0, block=5, most_block=50, calls_a_pair=5),
+    "full": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30, calls_a_pair=20, rebuilt_after=20),
+    "confirm": Plan(100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30, calls_a_pair=20, rebuilt_after=20),
 }
 CPU_PLANS: dict[Effort, Plan] = {
     "quick": Plan(4, 10, 0.05, 0.0, 0.3, block=2, most_block=2),
     "full": Plan(10, 40, 0.02, 0.0, 1.5, block=5, most_block=5),
-    "confirm": Plan(20, 100, 0.01, 0.0, 4.0, block=5, most_block=5),
+    "confirm": Plan(20, 100, 0.01, 0.0, 4.0, block=5, most_block=5, rebuilt_after=10),
 }
 
 _WARM_UP = 3
@@ -67,12 +76,16 @@ _BLOCK_MS = 5.0
 """Blocks of short calls are about this long."""
 _BLOCK_BYTES = 2 << 30
 """Inputs and outputs of a block, at most (and of a side: the candidate's and each baseline's)."""
-_RECORD_STEP_MS = 32e-6
-_FINE = 4e-3
-_MOST_CALLS_A_PAIR = 5
+_PAIR_MS = 0.3
+"""Calls as long as this are paired one by one."""
+_MOST_REBUILT = 12
+_REBUILDING_SHARE = 0.5
+"""Of the time taken, at most, until nothing is constructed anew any more."""
 _BESIDE_MS = 1.5e-3
 _BESIDE_SHARE = 0.05
 """Events may read this much more beside a forward's kernels than beside the reference's: it may start slower."""
+_GAP_STEP = 512
+_REBUILD_GAPS = 4
 _MOST_DROPPED = 20
 """Rounds dropped because the GPU was throttled."""
 
@@ -168,10 +181,12 @@ class _Timer:
         expected = trial.expected(given)
         self._trial, self._plan = trial, plan
         self._block = self._most = _block_size(plan.most_block, given, expected)
-        runners = [("candidate", trial.runner), *baselines]
-        self._sides = [Side(name, r, deadline, given, expected, max(_WARM_UP, self._block)) for name, r in runners]
+        self._runners = [("candidate", trial.runner), *baselines]
+        self._like, self._deadline = (given, expected), deadline
+        self._sides = self._made()
         self._check = OutputCheck(trial, expected)
         self._drawn = random.Random(secrets.randbits(64))
+        self._rebuilt, self._rebuilding_s = 0, 0.0
         self._refusals = 0
         self._excess: list[float] = []
         self._wall_ratios: list[float] = []
@@ -191,12 +206,16 @@ class _Timer:
 
     def _run(self, stop_below: float | None) -> Timing:
         timing, plan = self._timing, self._plan
-        self._warm_up()
+        pair_ms = self._warm_up()
+        wanted = max(plan.block, int(_BLOCK_MS / pair_ms))
+        self._block = self._most = max(1, min(self._most, wanted, int(plan.seconds * 1e3 / 4 / pair_ms)))
         if plan.latencies:
             timing.launch_floor_us = self._sides[1].launch_floor_us()
         start = time.monotonic()
         swapped = False
         while not enough(timing.headline, plan, time.monotonic() - start):
+            if self._is_to_be_rebuilt(time.monotonic() - start):
+                self._rebuild()
             swapped = not swapped
             if not self._device_round(swapped):
                 continue
@@ -219,28 +238,53 @@ class _Timer:
         timing.wall_ratio = statistics.median(self._wall_ratios)
         return timing
 
-    def _warm_up(self) -> None:
-        """Clocks, caches, kernels that are loaded as they are first called: not behind a gate."""
+    def _made(self) -> list[Side]:
+        calls = max(_WARM_UP, self._most)
+        return [Side(name, runner, self._deadline, *self._like, calls) for name, runner in self._runners]
+
+    def _is_to_be_rebuilt(self, taken_s: float) -> bool:
+        plan = self._plan
+        due = plan.rebuilt_after and len(self._timing.headline.pairs) >= plan.rebuilt_after * (self._rebuilt + 1)
+        return bool(due) and self._rebuilt < _MOST_REBUILT and self._rebuilding_s <= _REBUILDING_SHARE * taken_s
+
+    def _rebuild(self) -> None:
+        """Everything once more, elsewhere in the device's memory; but for what compiling would take too long."""
+        start = time.monotonic()
+        self._trial.construct(gaps=self._gaps(_REBUILD_GAPS))
+        for name, runner in self._runners[1:]:
+            if name not in COMPILED:
+                runner.ask(self._trial.construction(self._gaps(_REBUILD_GAPS)), self._deadline)
+            if name == EAGER.name:
+                self._trial.hand_parameters(runner)
+        before, self._sides = self._sides, self._made()
+        for side, same in zip(self._sides, before):
+            side.gated = same.gated
+        self._warm_up()
+        self._rebuilt += 1
+        self._rebuilding_s += time.monotonic() - start
+
+    def _warm_up(self) -> float:
+        """Clocks, caches, kernels that are loaded as they are first called: not behind a gate. Returns what one
+        call of each side takes in ms."""
         givens = [self._trial.fresh_inputs() for _ in range(_WARM_UP)]
         draws = self._draws(_WARM_UP)
         rans = [side.run(givens, "device", draws, gated=False) for side in self._sides]
         self._check.check(givens, self._sides[0], self._sides[1], rans[0], strictly=_WARM_UP)
-        pair_ms = sum(min(ran.ms) for ran in rans)
-        wanted = max(self._plan.block, int(_BLOCK_MS / pair_ms))
-        self._block = self._most = max(1, min(self._most, wanted, int(self._plan.seconds * 1e3 / 4 / pair_ms)))
+        return sum(min(ran.ms) for ran in rans)
 
     def _device_round(self, swapped: bool) -> bool:
         """False where it doesn't count."""
-        rans = self._round("device", swapped)
+        plan, rans = self._plan, self._round("device", swapped)
         if not rans:
             return False
         candidate, reference = rans["candidate"], rans[self._sides[1].name]
+        shortest = min(statistics.median(ran.spans or ran.ms) for ran in rans.values())
+        size = _calls_a_pair(shortest, plan.calls_a_pair)
         for one in self._by_events:
-            one.add(candidate.ms, rans[one.baseline].ms)
+            one.add(_means(candidate.ms, size), _means(rans[one.baseline].ms, size))
         if self._timing.traced and not all(_agree(rans[side.name], reference) for side in self._sides):
             self._leave_record()
         if self._timing.traced:
-            size = _calls_a_pair(min(statistics.median(ran.spans) for ran in rans.values()))
             for one in self._by_record:
                 one.add(_means(candidate.spans, size), _means(rans[one.baseline].spans, size))
         self._audit(candidate, reference)
@@ -261,7 +305,8 @@ class _Timer:
             try:
                 # All sides have as many small launches, for the audit, and each its own order of them: pairs that
                 # had the same ones before them would differ by where the two processes stood before that.
-                spaced = replace(draws, spacing=self._drawn.sample(draws.spacing, self._block))
+                spacing = self._drawn.sample(draws.spacing, self._block)
+                spaced = replace(draws, spacing=spacing, gaps=self._gaps(side.places))
                 rans[side.name] = side.run(givens, clock, spaced, gated=True)
             except GateRefused:
                 for one in self._sides:
@@ -295,7 +340,10 @@ class _Timer:
     def _draws(self, count: int) -> Draws:
         side = self._sides[0]
         ends = (side.places, side.held + 1, SPACING)
-        return Draws(*([self._drawn.randrange(end) for _ in range(count)] for end in ends))
+        return Draws(self._gaps(side.places), *([self._drawn.randrange(end) for _ in range(count)] for end in ends))
+
+    def _gaps(self, count: int) -> list[int]:
+        return [self._drawn.randrange(0, MOST_GAP, _GAP_STEP) for _ in range(count)]
 
 
 def _agree(ran: Ran, reference: Ran) -> bool:
@@ -307,9 +355,8 @@ def _agree(ran: Ran, reference: Ran) -> bool:
     return beside - usual <= max(_BESIDE_MS, _BESIDE_SHARE * statistics.median(ran.ms))
 
 
-def _calls_a_pair(ms: float) -> int:
-    """So many that their mean is finer than four thousandths, for calls this short."""
-    return max(1, min(_MOST_CALLS_A_PAIR, math.ceil(_RECORD_STEP_MS / (_FINE * ms))))
+def _calls_a_pair(ms: float, most: int) -> int:
+    return max(1, min(most, round(_PAIR_MS / ms)))
 
 
 def _means(times: Sequence[float], size: int) -> list[float]:

@@ -21,6 +21,8 @@ _PLACES_BYTES = 64 << 20
 """More places than the least take no more than this."""
 _HELD = 8
 _HELD_BYTES = 64 << 20
+MOST_GAP = 8 << 20
+"""Bytes of other memory before a place, at most."""
 SPACING = 8
 """Before each timed call lie less than so many small launches, drawn here: see `running.clocked`."""
 _ENQUEUED_WITHIN_S = 0.3
@@ -33,9 +35,10 @@ class GateRefused(Exception):
 
 @dataclass(frozen=True)
 class Draws:
-    """What is drawn for each call of a block: the place of its inputs, how many of the outputs before its own are
-    still held, how many small launches lie before it."""
+    """What is drawn for a block: bytes of other memory before each place that inputs are put into; and for each call
+    its place, how many of the outputs before its own are still held, how many small launches lie before it."""
 
+    gaps: list[int]
     places: list[int]
     held: list[int]
     spacing: list[int]
@@ -86,7 +89,6 @@ class Side:
             "slots": [slot.plain() for slot in self._slots],
             "input_stride": self._input_stride,
             "output_stride": self._output_stride,
-            "places": self.places,
         }
         runner.ask(request, deadline)
 
@@ -101,7 +103,7 @@ class Side:
         gated = gated and self.gated and clock == "device"
         number = self._gate.next_round if gated and self._gate else 0
         request: Header = {"op": "enqueue", "clock": clock, "gated": gated, "round": number}
-        request |= {"places": draws.places, "held": draws.held, "spacing": draws.spacing}
+        request |= {"gaps": draws.gaps, "places": draws.places, "held": draws.held, "spacing": draws.spacing}
         self.runner.post(request)
         refused = gated and not self.runner.answers_within(_ENQUEUED_WITHIN_S)
         if not refused:

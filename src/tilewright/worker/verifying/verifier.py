@@ -90,15 +90,18 @@ class Trial:
         """That of the draw which is in force."""
         return self._parameters_seeds[self._draw]
 
-    def construction(self) -> Header:
-        """The request for a process that is to be constructed with the parameters in force."""
-        return construction(self.reference, self.last_parameters_seed, self._questions.backward)
+    def construction(self, gaps: Sequence[int] = ()) -> Header:
+        """The request for a process that is to be constructed with the parameters in force, beside other memory of so
+        many bytes each."""
+        request = construction(self.reference, self.last_parameters_seed, self._questions.backward)
+        return {**request, "gaps": list(gaps)}
 
-    def construct(self, draw: int = 0) -> None:
-        """Have the candidate constructed with the parameters of that draw."""
+    def construct(self, draw: int | None = None, gaps: Sequence[int] = ()) -> None:
+        """Have the candidate constructed with the parameters of that draw, or once more with those in force."""
+        draw = self._draw if draw is None else draw
         with self._seed_told():
             self._in_force(draw)
-            header = self.runner.ask(self.construction(), self.deadline)
+            header = self.runner.ask(self.construction(gaps), self.deadline)
             self._built.append(_built(header, self._questions.backward))
             self._constructed.add(draw)
 
