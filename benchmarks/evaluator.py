@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def verdicts(bench: Bench, names: Sequence[str]) -> None:
         bench.evaluator.submit(Job(candidate, problem, effort="quick", gpu=bench.gpu)).result()
         for effort in ("full", "confirm"):
             start = time.monotonic()
-            job = Job(candidate, problem, effort=effort, gpu=bench.gpu)  # type: ignore[arg-type]
+            job = Job(candidate, problem, effort=effort, gpu=bench.gpu)
             evaluation = bench.evaluator.submit(job).result()
             seconds = round(time.monotonic() - start, 2)
             bench.note(benchmark="verdicts", kernel=name, effort=effort, seconds=seconds, **_compared(evaluation))
@@ -123,9 +123,9 @@ def verdicts(bench: Bench, names: Sequence[str]) -> None:
 
 def _all(bench: Bench, jobs: Sequence[Job]) -> Iterator[tuple[Job, Evaluation, float]]:
     start = time.monotonic()
-    futures = [bench.evaluator.submit(job) for job in jobs]
-    for number, (job, future) in enumerate(zip(jobs, futures), 1):
-        yield job, future.result(), time.monotonic() - start
+    futures = {bench.evaluator.submit(job): job for job in jobs}
+    for number, future in enumerate(as_completed(futures), 1):
+        yield futures[future], future.result(), time.monotonic() - start
         if number % 20 == 0:
             print(f"{number} of {len(jobs)} after {time.monotonic() - start:.0f} s", flush=True)
 

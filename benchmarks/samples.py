@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,9 @@ def main(out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with wiring.workers(target) as host, open(out, "w", encoding="utf-8") as file:
         evaluator = wiring.evaluator_for(target, host)
-        waiting = [(sample, evaluator.submit(_job(sample, target.gpu))) for sample in samples()]
-        for sample, future in waiting:
+        waiting = {evaluator.submit(_job(sample, target.gpu)): sample for sample in samples()}
+        for future in as_completed(waiting):
+            sample = waiting[future]
             row = _row(sample, future.result())
             file.write(json.dumps(row) + "\n")
             file.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import threading
 from collections import OrderedDict
@@ -15,6 +16,7 @@ from tilewright.errors import WorkerError
 from tilewright.records import (
     Candidate,
     Comparison,
+    Crashed,
     Evaluation,
     Job,
     Measured,
@@ -29,6 +31,7 @@ from tilewright.records import (
 )
 from tilewright.scores import mean_interval
 from tilewright.worker import ownership
+from tilewright.worker.crowd import Crowd
 from tilewright.worker.ownership import Census, Ownership
 from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, Runner
 from tilewright.worker.timing import floor, gpu, trust
@@ -43,6 +46,7 @@ CLOCK = "device: events around one forward, queue kept full"
 CLOCK_TRACED = "device: first to last kernel of one forward by CUPTI, queue kept full"
 CONFIRMATIONS = 3
 """Times that a new best is measured again, each with processes and seeds of its own."""
+_TOO_LARGE = "the reference does not fit into the memory of this device"
 _REFERENCES_KEPT = 16
 _ANSWERS_KEPT = 4
 _LIE_FACTOR = 2.0
@@ -65,6 +69,7 @@ class Bench:
     _answers: OrderedDict[tuple[str, Workload], tuple[int, Answers]] = field(default_factory=OrderedDict)
     _floors: dict[tuple[str, Workload], float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    crowd: Crowd = field(default_factory=Crowd)
 
     def __post_init__(self) -> None:
         self.baselines = Baselines(self.nursery, self.device)
@@ -111,6 +116,16 @@ def measure(bench: Bench, job: Job) -> Evaluation:
     refused = ownership.refused(job)
     if refused is not None:
         return refused
+    with bench.crowd.among_others():
+        evaluation = _once(bench, job)
+    if bench.device == "cuda" and _short_of_memory(evaluation):
+        with bench.crowd.by_itself():  # it may have been others that took the memory
+            bench.baselines.let_go()
+            evaluation = _once(bench, job)
+    return evaluation
+
+
+def _once(bench: Bench, job: Job) -> Evaluation:
     confirming = job.effort == "confirm" and bench.device == "cuda"
     try:
         rounds = [
@@ -120,11 +135,18 @@ def measure(bench: Bench, job: Job) -> Evaluation:
     except Ended as ended:
         return ended.failure
     except torch.OutOfMemoryError:
-        return Unscorable("the reference does not fit into the memory of this device")
+        return Unscorable(_TOO_LARGE)
     finally:
         if bench.device == "cuda":
             torch.cuda.empty_cache()  # the next candidate needs it
     return _measured(rounds, job) if bench.device == "cuda" else _verified(rounds[0])
+
+
+def _short_of_memory(evaluation: Evaluation) -> bool:
+    """By the message: a candidate that writes it gets no more than a second try."""
+    if not isinstance(evaluation, (Crashed, Unscorable)):
+        return False
+    return bool(re.search(r"out of memory|OutOfMemory|MemoryAllocation|" + _TOO_LARGE, str(evaluation)))
 
 
 def _firsts(job: Job, rounds: int) -> range:

@@ -19,7 +19,9 @@ import torch
 _MEMCPY, _MEMSET, _CONCURRENT_KERNEL = 1, 2, 10
 _KINDS = (_MEMCPY, _MEMSET, _CONCURRENT_KERNEL)
 _FLUSH_FORCED = 1
-_BUFFER_BYTES = 4 << 20
+_BUFFER_BYTES = 32 << 20
+"""One holds a block of calls with thousands of launches each. CUPTI asks for another from a thread of its own, which
+then waits for Python's lock, while whoever holds that may wait for CUPTI's. Untouched pages cost nothing."""
 _ALIGNMENT = 8
 _HEAD = struct.Struct("<i12xQQ")
 """Of these three kinds' records: the kind, something else, start and end in ns."""

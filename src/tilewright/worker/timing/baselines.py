@@ -45,6 +45,14 @@ class Baselines:
                 named.append((baseline.name, stack.enter_context(self._one(trial, baseline, fresh))))
             yield named
 
+    def let_go(self) -> None:
+        """End the kept ones: they hold memory."""
+        with self._lock:
+            kept = list(self._kept.values())
+            self._kept.clear()
+        for runner in kept:
+            runner.close()
+
     @contextlib.contextmanager
     def _one(self, trial: Trial, baseline: Baseline, fresh: bool) -> Iterator[Runner]:
         reference = trial.reference

@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,11 +82,41 @@ def versions() -> tuple[tuple[str, str], ...]:
 
 @contextlib.contextmanager
 def alone(device: str, deadline: Deadline) -> Iterator[None]:
-    """Nobody else uses this GPU meanwhile, of all runs on this machine.
+    """Nobody else uses this GPU meanwhile, of all runs on this machine. Whoever asked first comes first, of those in
+    this process.
 
     The wait for it is not counted against the deadline."""
-    with _locked(device, deadline, fcntl.LOCK_EX):
+    if device != "cuda":
         yield
+        return
+    start = time.monotonic()
+    with _QUEUE.turn():
+        deadline.extend(time.monotonic() - start)
+        with _locked(device, deadline, fcntl.LOCK_EX):
+            yield
+
+
+class Queue:
+    """A lock that is handed on in the order in which it was asked for."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._asked = self._served = 0
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        with self._changed:
+            number, self._asked = self._asked, self._asked + 1
+            self._changed.wait_for(lambda: self._served == number)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._served += 1
+                self._changed.notify_all()
+
+
+_QUEUE = Queue()
 
 
 @contextlib.contextmanager

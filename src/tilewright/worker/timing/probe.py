@@ -19,10 +19,12 @@ from tilewright import jsonform
 from tilewright.errors import RecordError
 from tilewright.hardware import Ceilings
 from tilewright.worker.processes.nursery import Deadline
+from tilewright.worker.running.cupti import Piece
+from tilewright.worker.running.tracing import Tracer, spans_ms
 from tilewright.worker.timing import gpu
 from tilewright.worker.verifying import inputs
 
-_HOW = 1
+_HOW = 2
 """Changes when what is measured does, so that what was kept is measured again."""
 _EACH_S = 0.15
 """Of device time for each ceiling. Much longer, and a large chip slows down for its power limit."""
@@ -140,12 +142,23 @@ def _product_flops_per_s(side: int, dtype: torch.dtype) -> float:
 
 
 def _launch_s() -> float:
-    """By the clock that candidates are timed with: events, the queue kept full, the L2 cache overwritten."""
+    """By the clock that candidates are timed with, the queue kept full, the L2 cache overwritten: CUPTI's record of
+    the kernel, or events where that can't be had, which read about 3 us more."""
     flush = torch.empty(2 * torch.cuda.get_device_properties(0).L2_cache_size, dtype=torch.uint8, device="cuda")
+    tracer = Tracer()
     torch.cuda._sleep(0)
     torch.cuda.synchronize()
+    tracer.start()
     torch.cuda._sleep(_HOLD_CYCLES)
-    return quickest(_timed(lambda: torch.cuda._sleep(0), _EMPTY_LAUNCHES, before=flush.zero_))
+    by_events = _timed(lambda: torch.cuda._sleep(0), _EMPTY_LAUNCHES, before=flush.zero_)
+    spans = empty_spans_s(tracer.stop(), _EMPTY_LAUNCHES, flush.numel())
+    return quickest(spans or by_events)
+
+
+def empty_spans_s(pieces: Sequence[Piece], launches: int, flushed: int) -> list[float]:
+    """Of what ran on the device (a kernel that holds it, then a flush before each empty kernel) the empty kernels'
+    seconds; [] where that isn't what ran."""
+    return [ms / 1e3 for ms in spans_ms(pieces[1:], [1] * launches, [0] * launches, flushed)]
 
 
 def _seconds(work: Callable[[], object]) -> float:
