@@ -40,8 +40,9 @@ from tilewright.worker.verifying.inputs import Reference
 from tilewright.worker.verifying.verifier import Trial
 
 _SMALL_BATCHES = (4, 2)
-_REDUCED = {"batch_size": _SMALL_BATCHES, "batch": _SMALL_BATCHES, "M": (512, 128)}
-"""Constants by which a reference can be asked at a smaller size, and the sizes. Of rows a few tiles remain."""
+_REDUCED = {"batch_size": _SMALL_BATCHES, "batch": _SMALL_BATCHES, "M": (512, 128), "N": (1024, 512)}
+"""Constants by which a reference can be asked at a smaller size, and the sizes; the first that it has. Of rows a few
+tiles remain; where there are none but of a square matrix, a few tiles each way."""
 _CALLS: tuple[Family, ...] = ("drawn", "scaled")
 _LATE_TWICE = 2
 """After so many candidates in a row for which a size took too long, it is not tried again."""
@@ -55,7 +56,7 @@ _EXAMINED_BEFORE = 0.7
 """Share of the time after which a forward without the kernels is no longer tried."""
 _CPU_FLOPS = 1e10
 """What a core does in float64 at the least; only to leave out sizes that can't be done."""
-_CPU_ELEMENTS_PER_S = 2e6
+_CPU_ELEMENTS_PER_S = 8e6
 """Elements of inputs and outputs that are drawn, computed in two precisions and compared in a second."""
 
 
@@ -190,10 +191,12 @@ def _at_size(bench: Bench, job: Job, size: _Size, budget_s: float) -> _Done:
         seed, answers = bench.answers(problem, size.workload)
         trial = Trial(reference, runner, deadline, seed=seed, answers=answers)
         try:
-            runner.ask(loading(candidate, problem, "cpu", interpret_s=budget_s), deadline)
+            runner.post(loading(candidate, problem, "cpu", interpret_s=budget_s))
+            trial.foresee(_CALLS[0])
+            runner.answer(deadline)
             trial.construct()
-            for family in _CALLS:
-                header = trial.check_call(family, refill=False)
+            for family, following in zip(_CALLS, (*_CALLS[1:], None)):
+                header = trial.check_call(family, refill=False, following=following)
                 _add(done, warnings, header)
                 if time.monotonic() - start > budget_s / 3:
                     break

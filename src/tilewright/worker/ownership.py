@@ -24,7 +24,7 @@ from tilewright.records import Crashed, Job, KernelShare, Reason, Rejected
 from tilewright.source.kernels import kernel_functions
 from tilewright.worker.exchange import wire
 from tilewright.worker.exchange.wire import Header
-from tilewright.worker.processes.nursery import Ended, NotExecuted
+from tilewright.worker.processes.nursery import Ended
 from tilewright.worker.running import census
 from tilewright.worker.running.returned import tensors_in
 from tilewright.worker.verifying import inputs
@@ -193,14 +193,11 @@ def _taken(trial: Trial, job: Job) -> Census:
 
 
 def _ablated(trial: Trial) -> Ablation:
-    """On fresh inputs, so that nothing is right because it was left from the call before."""
+    """Whoever is right without them is so on inputs of an earlier call, the answer to which is known, and on fresh
+    ones, too, where nothing can be right because it was left from that call."""
     trial.runner.ask({"op": "ablate", "on": True}, trial.deadline)
-    right, checked = True, (trial.checked_calls, trial.error_ratio)
-    try:
-        trial.check_call("drawn", False)
-    except (Ended, NotExecuted):
-        right = False  # wrong, or it could not do without them: the kernels matter
-    trial.checked_calls, trial.error_ratio = checked
+    # Else it is wrong, or could not do without them: the kernels matter.
+    right = trial.is_right("first") and trial.is_right("drawn")
     if not trial.runner.usable:
         return Ablation()
     header = trial.runner.ask({"op": "ablate", "on": False}, trial.deadline)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tilewright.worker.verifying import compare
-from tilewright.worker.verifying.compare import judged, rounding_step
+from tilewright.worker.verifying.compare import judged, passes, rounding_step
 from tilewright.worker.verifying.expected import Output, _output
 
 
@@ -73,6 +73,7 @@ def test_an_expected_infinity_must_be_that_infinity() -> None:
 def test_where_only_pytorch_overflows_any_value_goes() -> None:
     truth = torch.tensor([1.0, 1e6]).double()
     assert judged(torch.tensor([1.0, 65504.0]).half(), expected_of(truth)).mismatch is None
+    assert passes(torch.tensor([1.0, 65504.0]).half(), expected_of(truth))
 
 
 def test_integers_must_be_equal() -> None:
@@ -80,6 +81,7 @@ def test_integers_must_be_equal() -> None:
     assert judged(truth.clone(), _output(truth, truth)).mismatch is None
     mismatch = judged(truth.flip(0), _output(truth, truth)).mismatch
     assert mismatch is not None and mismatch.got == "9"
+    assert passes(truth.clone(), _output(truth, truth)) and not passes(truth.flip(0), _output(truth, truth))
 
 
 def test_an_output_without_elements_is_right() -> None:
@@ -131,6 +133,27 @@ def test_the_pattern_of_wrong_values_is_named(spoil, words: str) -> None:  # typ
     mismatch = judged(spoil(truth.half()).half(), expected_of(truth)).mismatch
     assert mismatch is not None
     assert words in mismatch.message
+    assert passes(truth.half(), expected_of(truth)) and not passes(spoil(truth.half()).half(), expected_of(truth))
+
+
+@pytest.mark.parametrize("shape", [(1 << 20,), (1, 1 << 20), (1 << 19, 2), (3, 5, 1 << 17)])
+@pytest.mark.parametrize("value", [4.0, float("nan")])
+def test_one_wrong_value_in_a_large_output_is_found_wherever_it_is(shape: tuple[int, ...], value: float) -> None:
+    truth = torch.randn(shape, generator=torch.Generator().manual_seed(0)).double()
+    expected, got = expected_of(truth), truth.half()
+    assert judged(got, expected).mismatch is None and passes(got, expected)
+    last = tuple(extent - 1 for extent in shape)
+    got[last] += value
+    mismatch = judged(got, expected).mismatch
+    assert mismatch is not None and mismatch.index == last and not passes(got, expected)
+
+
+def test_a_long_row_is_judged_by_its_own_error_in_every_piece() -> None:
+    truth = torch.randn(2, 1 << 19, generator=torch.Generator().manual_seed(0)).double()
+    truth[0] *= 1e3
+    got = truth.half()
+    got[1, -1] += 0.25  # less than 16 times the error in the large row
+    assert judged(got, expected_of(truth)).mismatch is not None
 
 
 def test_a_wrong_shape_is_told_in_words() -> None:

@@ -175,8 +175,9 @@ def test_an_input_that_is_a_number_reaches_reference_and_kernel(cpu_host: Worker
     assert isinstance(gate.check(Candidate(kernel), other, Evidence()).failure, Wrong)
 
 
-def test_rows_are_reduced_where_no_batch_has_a_name(cpu_host: WorkerHost) -> None:
-    reference = REFERENCE.replace("batch_size = 32", "M = 400_000").replace("batch_size", "M")
+@pytest.mark.parametrize(("name", "small"), [("M", 512), ("N", 1024)])
+def test_rows_are_reduced_where_no_batch_has_a_name(name: str, small: int, cpu_host: WorkerHost) -> None:
+    reference = REFERENCE.replace("batch_size = 32", f"{name} = 400_000").replace("batch_size", name)
     verdict = SemanticGate(cpu_host, budget_s=20).check(Candidate(KERNEL), Problem("rows", reference), Evidence())
     assert verdict.failure is None and verdict.evidence.execution is not None
-    assert verdict.evidence.execution.batch_reduced == "M 400000 -> 512"
+    assert verdict.evidence.execution.batch_reduced == f"{name} 400000 -> {small}"

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tilewright.records import Problem, Workload
-from tilewright.worker.verifying import inputs
+from tilewright.records import Precision, Problem, Workload
+from tilewright.worker.processes.nursery import Ended
+from tilewright.worker.verifying import audit, inputs
 from tilewright.worker.verifying.compare import judged
 from tilewright.worker.verifying.expected import Expected, Oracle, Output
 from tilewright.worker.verifying.inputs import Reference
@@ -49,8 +50,28 @@ def test_many_errors_are_judged_by_the_largest_of_them(tmp_path: Path) -> None:
     assert not expected.by_luck
 
 
-def _reference(what: str, scratch: Path) -> Reference:
-    problem = Problem("Reduction", REFERENCE.replace("{what}", what), precision="fp32")
+def test_an_answer_is_the_same_after_it_was_asked_whether_it_repeats(tmp_path: Path) -> None:
+    for precision in ("fp16", "fp32"):
+        reference = _reference("sin()", tmp_path, precision)
+        given, oracle = reference.inputs(2), Oracle(reference, 1)
+        expected = oracle.answer(given)
+        truth = expected.outputs[0].truth.clone()
+        audit.answers_at_all(oracle, given, expected)
+        audit.moved(expected, oracle.answer(reference.inputs(3)), "inputs")
+        assert torch.equal(expected.outputs[0].truth, truth) and bool((truth < 0).any())
+
+
+def test_of_an_answer_that_shall_be_finite_no_more_than_pytorchs_own_is_computed(tmp_path: Path) -> None:
+    reference = _reference("mul(6e4)", tmp_path, "fp16")
+    oracle, given = Oracle(reference, 1), reference.inputs(2)
+    assert not oracle.answer(given).finite
+    with pytest.raises(Ended):
+        oracle.answer(given, finite=True)
+    assert oracle.answer([tensor / 64 for tensor in given], finite=True).finite
+
+
+def _reference(what: str, scratch: Path, precision: Precision = "fp32") -> Reference:
+    problem = Problem("Reduction", REFERENCE.replace("{what}", what), precision=precision)
     return inputs.load(problem, Workload(), "cpu", scratch)
 
 

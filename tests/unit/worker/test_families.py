@@ -105,3 +105,18 @@ def test_nearly_the_last_inputs_keep_a_symmetry() -> None:
     last, drawn = (normal(8, 8, seed=seed) + normal(8, 8, seed=seed).t() for seed in (0, 1))
     changed = families.nearly([last], [drawn], [families.domain(last)], random.Random(1))[0]
     assert torch.equal(changed, changed.t()) and not torch.equal(changed, last)
+
+
+def test_zeros_and_infinities_stay_wherever_in_a_large_tensor_they_are() -> None:
+    drawn = normal(2, 1 << 19)
+    drawn[0, 0], drawn[1, -1] = 0.0, float("-inf")
+    made = varied(drawn, "scaled")
+    assert made[0, 0] == 0 and made[1, -1] == float("-inf")
+    assert torch.equal(made[:, 1:-1], 32 * drawn[:, 1:-1])
+
+
+def test_whole_numbers_must_be_whole_to_the_end_to_be_labels() -> None:
+    drawn = normal(2, 1 << 19).mul(100).round().clamp(min=1)
+    assert varied(drawn, "scaled") is drawn
+    drawn[-1, -1] += 0.5
+    assert torch.equal(varied(drawn, "scaled"), 32 * drawn)

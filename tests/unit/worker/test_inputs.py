@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import get_args
 
@@ -40,3 +41,10 @@ def test_flags_that_change_what_pytorch_computes_are_pinned_while_a_reference_ru
         torch.backends.cudnn.benchmark = True
         assert inputs.unpinned()
     assert torch.backends.cudnn.benchmark == before
+
+
+@pytest.mark.parametrize("scale", ["2.0", "float(torch.ones(()))"])
+def test_inputs_that_are_no_tensors_are_known_whether_or_not_data_is_needed(scale: str, tmp_path: Path) -> None:
+    source = PROBLEM.source + f"\ndef get_inputs():\n    return [torch.randn(4, 4), {scale}]\n"
+    problem = dataclasses.replace(PROBLEM, source=source)
+    assert inputs.load(problem, Workload(), "cpu", tmp_path).plain_inputs == {1: 2.0 if scale == "2.0" else 1.0}

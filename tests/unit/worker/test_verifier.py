@@ -218,6 +218,37 @@ def test_a_problem_that_says_nothing_is_not_scored(tried: Try, forward: str, wor
     assert isinstance(failure, Unscorable) and words in failure.message
 
 
+def test_another_answer_is_noticed_in_half_precision_too(tried: Try) -> None:
+    source = PROBLEM.source.replace("return torch.relu(self.linear(x)) * 0.5", "return x + torch.rand(x.shape) / 64")
+    problem = dataclasses.replace(PROBLEM, source=source, precision="fp16")
+    _, failure = tried(Candidate(source.replace("class Model(", "class ModelNew(")), problem, effort="quick")
+    assert isinstance(failure, Unscorable) and "another answer" in failure.message
+
+
+def test_what_is_foreseen_of_a_question_is_told_when_it_is_due(nursery: Nursery, tmp_path: Path) -> None:
+    source = PROBLEM.source.replace("return torch.relu", "assert x.shape[1] < 3\n        return torch.relu")
+    problem = dataclasses.replace(PROBLEM, source=source)
+    what, deadline = candidate("return y"), Deadline(60)
+    with nursery.runner(what.id, deadline) as runner:
+        trial = Trial(inputs.load(problem, problem.workloads[0], "cpu", tmp_path), runner, deadline)
+        runner.ask(loading(what, problem, "cpu"), deadline)
+        trial.foresee("drawn")
+        trial.construct()
+        with pytest.raises(Ended, match="the reference failed in forward"):
+            trial.check_call("drawn", False)
+
+
+def test_a_call_that_counts_for_nothing_says_only_whether_it_is_right(nursery: Nursery, tmp_path: Path) -> None:
+    for forward, right in (("return y", True), ("return y * 1.5", False), ("raise ValueError", False)):
+        what, deadline = candidate(forward), Deadline(60)
+        with nursery.runner(what.id, deadline) as runner:
+            trial = Trial(inputs.load(PROBLEM, PROBLEM.workloads[0], "cpu", tmp_path), runner, deadline)
+            runner.ask(loading(what, PROBLEM, "cpu"), deadline)
+            trial.construct()
+            assert trial.is_right("drawn") is right and trial.is_right("first") is right
+            assert trial.checked_calls == 0 and trial.error_ratio is None
+
+
 def test_a_family_that_the_reference_refuses_is_left_out_and_said(tried: Try) -> None:
     forward = "y = torch.relu(self.linear(x)) * 0.5\n        assert float(x.abs().amax()) < 8\n        return y"
     source = PROBLEM.source.replace("return torch.relu(self.linear(x)) * 0.5", forward)

@@ -5,8 +5,8 @@ They are put into tensors that are used again and again, a few of them in an ord
 call can be told by its addresses; what it returned is copied into the tray of outputs before the next call begins.
 How long a kernel takes depends by several percent on where in the device's memory its inputs and outputs lie, and for
 one of a few microseconds on how many launches there were before it. None of that is the kernel's merit, so all of it
-is drawn by the verifier: for each block of calls how much other memory lies between the places, and for each call the
-place, how many earlier outputs are still held, how many launches of next to nothing lie between.
+is drawn by the verifier: every few blocks of calls how much other memory lies between the places, and for each call
+the place, how many earlier outputs are still held, how many launches of next to nothing lie between.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Clocked:
     def enqueue(self, request: Header) -> Header:
         """Make everything ready for a block. Where it is gated, all calls are enqueued and nothing has begun."""
         self._request = request
-        self._move(request["gaps"])
+        if request["gaps"]:
+            self._move(request["gaps"])
         drawn = zip(request["places"], request["held"], request["spacing"])
         self._turns = [_Turn(self, call, *numbers) for call, numbers in enumerate(drawn)]
         if request["gated"]:

@@ -7,8 +7,8 @@ median of single calls jumps from one to another. Every output of the candidate'
 are its process's own word; the clock here, which runs from the moment in which the inputs are there until the last
 output is, audits them.
 
-Where parameters lie in the device's memory is worth up to one percent, too, and is nobody's merit: every now and then
-candidate and baselines are constructed anew, somewhere else.
+Where tensors lie in the device's memory is worth a percent or two, and is nobody's merit: every few blocks inputs are
+moved, and now and then candidate and baselines are constructed anew, somewhere else.
 
 The device's clock is its record of the kernels where all rounds have one that agrees with the events around the
 calls, and those events otherwise.
@@ -85,6 +85,8 @@ _BESIDE_MS = 1.5e-3
 _BESIDE_SHARE = 0.05
 """Events may read this much more beside a forward's kernels than beside the reference's: it may start slower."""
 _GAP_STEP = 512
+_BLOCKS_IN_PLACE = 4
+"""Whoever knows its inputs by their addresses must be able to meet them again."""
 _REBUILD_GAPS = 4
 _MOST_DROPPED = 20
 """Rounds dropped because the GPU was throttled."""
@@ -186,7 +188,7 @@ class _Timer:
         self._sides = self._made()
         self._check = OutputCheck(trial, expected)
         self._drawn = random.Random(secrets.randbits(64))
-        self._rebuilt, self._rebuilding_s = 0, 0.0
+        self._rebuilt, self._rebuilding_s, self._blocks = 0, 0.0, 0
         self._refusals = 0
         self._excess: list[float] = []
         self._wall_ratios: list[float] = []
@@ -300,13 +302,15 @@ class _Timer:
         """A block of each side, then the candidate's outputs. Empty where it doesn't count."""
         givens = [self._trial.fresh_inputs() for _ in range(self._block)]
         draws = self._draws(self._block)
+        moving = self._plan.rebuilt_after > 0 and self._blocks % _BLOCKS_IN_PLACE == 0
+        self._blocks += 1
         rans: dict[str, Ran] = {}
         for side in reversed(self._sides) if swapped else self._sides:
             try:
                 # All sides have as many small launches, for the audit, and each its own order of them: pairs that
                 # had the same ones before them would differ by where the two processes stood before that.
                 spacing = self._drawn.sample(draws.spacing, self._block)
-                spaced = replace(draws, spacing=spacing, gaps=self._gaps(side.places))
+                spaced = replace(draws, spacing=spacing, gaps=self._gaps(side.places) if moving else [])
                 rans[side.name] = side.run(givens, clock, spaced, gated=True)
             except GateRefused:
                 for one in self._sides:

@@ -35,8 +35,9 @@ class GateRefused(Exception):
 
 @dataclass(frozen=True)
 class Draws:
-    """What is drawn for a block: bytes of other memory before each place that inputs are put into; and for each call
-    its place, how many of the outputs before its own are still held, how many small launches lie before it."""
+    """What is drawn for a block: bytes of other memory before each place that inputs are put into, or nothing where
+    the places stay; and for each call its place, how many of the outputs before its own are still held, how many
+    small launches lie before it."""
 
     gaps: list[int]
     places: list[int]

@@ -9,6 +9,7 @@ or to PyTorch's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,10 +17,10 @@ import torch
 from tilewright.records import Mismatch
 from tilewright.worker.verifying import patterns
 from tilewright.worker.verifying.expected import Output
+from tilewright.worker.verifying.pieces import as_matrix, largest_in_rows, pieces
 
 ERROR_FACTOR = 16.0
 """What is asked for where nothing else is; another factor is said in the result."""
-_CHUNK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,29 @@ class Judgement:
 
 def judged(got: torch.Tensor, expected: Output, number: int = 0, factor: float = ERROR_FACTOR) -> Judgement:
     """`got` has the expected shape and dtype and lies on the device of the expected values."""
-    truth, yardstick = expected.truth, expected.yardstick
+    truth = expected.truth
+    wrong, ratio = None, None
     if not truth.is_floating_point():
-        wrong = (got != truth.to(got.dtype)) & (got != yardstick)
-        ratio = None
+        wrong = _unequal(got, expected)
     else:
-        wrong, worst = _wrong_and_worst(got, expected, factor)
+        worst = 0.0
+        for where, found, largest in _gone_through(got, expected, factor):
+            worst = max(worst, largest)
+            if found is not None:
+                wrong = torch.zeros_like(as_matrix(got), dtype=torch.bool) if wrong is None else wrong
+                wrong[where] = found
         ratio = worst / _unit(expected)
-    if not bool(wrong.any()):
+    if wrong is None or not bool(wrong.any()):
         return Judgement(ratio)
+    wrong = wrong.reshape(got.shape)
     return Judgement(ratio, patterns.described(got, truth, wrong, number, ratio, expected.error, expected.name))
+
+
+def passes(got: torch.Tensor, expected: Output, factor: float = ERROR_FACTOR) -> bool:
+    """Whether `judged` finds nothing, and no more than that: the first wrong piece is the last one looked at."""
+    if not expected.truth.is_floating_point():
+        return not bool(_unequal(got, expected).any())
+    return all(found is None for _, found, _ in _gone_through(got, expected, factor))
 
 
 def wrong_shape(number: int, got: str, expected: str, name: str = "") -> Mismatch:
@@ -49,29 +63,40 @@ def wrong_shape(number: int, got: str, expected: str, name: str = "") -> Mismatc
     return Mismatch(message, output=number, got=got, expected=expected, pattern="shape")
 
 
-def _wrong_and_worst(got: torch.Tensor, expected: Output, factor: float) -> tuple[torch.Tensor, float]:
-    rows = got.shape[0] if got.dim() else 1
-    shape = (rows, got.numel() // max(1, rows))
-    wrong = torch.empty(shape, dtype=torch.bool, device=got.device)
-    flat = [x.reshape(shape) for x in (got, expected.truth, expected.yardstick)]
-    worst = 0.0
-    step = max(1, _CHUNK // max(1, shape[1]))
-    for first in range(0, rows, step):
-        part = slice(first, first + step)
-        g, t, y = (x[part] for x in flat)
-        error = (g.to(torch.float64) - t.to(torch.float64)).abs()
-        limit: torch.Tensor | float = factor * expected.error
+def _unequal(got: torch.Tensor, expected: Output) -> torch.Tensor:
+    return (got != expected.truth.to(got.dtype)) & (got != expected.yardstick)
+
+
+def _gone_through(
+    got: torch.Tensor, expected: Output, factor: float
+) -> Iterator[tuple[tuple[slice, slice], torch.Tensor | None, float]]:
+    """Of each piece its place, what in it is wrong (None: nothing), and the largest error."""
+    g, t, y = map(as_matrix, (got, expected.truth, expected.yardstick))
+    limit: torch.Tensor | float = factor * expected.error
+    for where in pieces(g):
         if expected.slice_errors is not None:
-            limit = factor * expected.slice_errors[part].reshape(-1, 1)
-        too_far = error > torch.clamp(rounding_step(t, got.dtype), min=limit)
-        finite = torch.isfinite(t) & torch.isfinite(y)
-        # Where the truth itself is not finite, the same infinity or NaN is wanted; where only PyTorch's answer
-        # overflows, anything goes.
-        same = (g.to(t.dtype) == t) | (torch.isnan(g) & torch.isnan(t)) | torch.isfinite(t)
-        wrong[part] = torch.where(finite, too_far | ~torch.isfinite(g), ~same)
-        counted = torch.where(finite, torch.nan_to_num(error, nan=torch.inf), 0.0)
-        worst = max(worst, float(counted.amax()) if counted.numel() else 0.0)
-    return wrong.reshape(got.shape), worst
+            limit = factor * expected.slice_errors[where[0]].reshape(-1, 1)
+        error = (g[where].to(torch.float64) - t[where].to(torch.float64)).abs_()
+        largest = error.amax(dim=1, keepdim=True)
+        if expected.finite and bool((largest <= limit).all()):
+            yield where, None, float(largest.amax())
+        else:
+            found, worst = _looked_at(g[where], t[where], y[where], error, limit)
+            yield where, found if bool(found.any()) else None, worst
+
+
+def _looked_at(
+    got: torch.Tensor, truth: torch.Tensor, yardstick: torch.Tensor, error: torch.Tensor, limit: torch.Tensor | float
+) -> tuple[torch.Tensor, float]:
+    """What is wrong in a piece, and its largest error."""
+    too_far = error > torch.clamp(rounding_step(truth, got.dtype), min=limit)
+    finite = torch.isfinite(truth) & torch.isfinite(yardstick)
+    # Where the truth itself is not finite, the same infinity or NaN is wanted; where only PyTorch's answer
+    # overflows, anything goes.
+    same = (got.to(truth.dtype) == truth) | (torch.isnan(got) & torch.isnan(truth)) | torch.isfinite(truth)
+    wrong = torch.where(finite, too_far | ~torch.isfinite(got), ~same)
+    counted = torch.where(finite, torch.nan_to_num(error, nan=torch.inf), 0.0)
+    return wrong, float(counted.amax())
 
 
 def rounding_step(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -84,9 +109,7 @@ def rounding_step(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _unit(expected: Output) -> float:
-    largest = expected.truth.abs()
-    largest = torch.where(torch.isfinite(largest), largest, 0.0)
-    if not largest.numel():
+    if not expected.truth.numel():
         return 1.0
-    half_step = float(rounding_step(largest.amax(), expected.yardstick.dtype)) / 2
-    return max(expected.error, half_step)
+    largest = largest_in_rows(as_matrix(expected.truth)).amax()
+    return max(expected.error, float(rounding_step(largest, expected.yardstick.dtype)) / 2)

@@ -14,7 +14,6 @@ import copy
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
@@ -28,12 +27,16 @@ from tilewright.worker.running.returned import tensors_in
 from tilewright.worker.verifying import inputs
 from tilewright.worker.verifying.cpuhalves import HeavyInFloat32
 from tilewright.worker.verifying.inputs import Reference
+from tilewright.worker.verifying.pieces import all_finite, largest_in_rows, pieces
 
 _SLICE_ERRORS = 512
 """A slice along the first dimension is judged by itself where PyTorch errs at so many of its elements; the largest
 of fewer errors is too much a matter of luck (a row of a ReLU's output may hold two values that aren't zero)."""
-_FEW_ERRORS = 16
-"""The largest of fewer errors than these is luck: PyTorch may hit a scalar within a hundredth of its usual error."""
+_FEW_ERRORS = 64
+"""The largest of fewer errors than these is luck: PyTorch may hit a scalar within a hundredth of its usual error, and
+32 variances within half of it."""
+_FEW_IN_SLICE = 16
+"""The same of a slice's, whose error has the overall one beside it."""
 _LARGE = 1 / 16
 """Only errors at elements of at least this part of the largest count there: what is rounded at the others is less (a
 row of a softmax's output may hold one value near 1)."""
@@ -41,7 +44,6 @@ REDRAWS = 8
 _FEWEST_REDRAWS = 4
 _REDRAWING_S = 0.3
 _SLOW_S = 3.0
-_CHUNK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Output:
     name: str = ""
     """What it is called in reports; "" is "output" and its number."""
     is_gradient: bool = False
+    finite: bool = False
+    """Whether truth and yardstick are known to be finite everywhere."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +151,16 @@ class Oracle:
         """Parameters and buffers; as they were constructed until the first question."""
         return modulestate.tensors_of(self._forward)
 
-    def answer(self, given: Sequence[torch.Tensor]) -> Expected:
-        """What is expected for those inputs, which are left as they are."""
+    def answer(self, given: Sequence[torch.Tensor], finite: bool = False) -> Expected:
+        """What is expected for those inputs, which are left as they are.
+
+        `finite`: raises `Ended`, before it takes the time for more, where PyTorch at the task's dtype is not.
+        """
         own = [tensor.clone() for tensor in given]
         versions = [tensor._version for tensor in own]
         yardsticks = self._run(self._forward, own, self._reference.dtype)
+        if finite and not all(map(all_finite, yardsticks)):
+            raise Ended(Unscorable("the reference overflows"))
         written = tuple(i for i, tensor in enumerate(own) if tensor._version != versions[i])
         changed = tuple(i for i in written if not torch.equal(own[i], given[i]) and not _has_nan(given[i]))
         truths, left = self._exactly(given)
@@ -159,8 +168,8 @@ class Oracle:
         outputs = tuple(
             replace(_output(t, y), name=name, is_gradient=bool(name)) for t, y, name in zip(truths, yardsticks, names)
         )
-        finite = all(_finite_where(o.yardstick, o.truth) for o in outputs)
-        whole = all(bool(torch.isfinite(o.truth).all()) for o in outputs)
+        finite = all(o.finite or _finite_where(o.yardstick, o.truth) for o in outputs)
+        whole = all(o.finite or all_finite(o.truth) for o in outputs)
         after = tuple(
             (i, replace(_output(left[i], own[i]), name=f"input {i}, which forward changes")) for i in changed
         )
@@ -204,6 +213,12 @@ class Oracle:
     def truths(self, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         return self._exactly(given)[0]
 
+    def rough_truths(self, given: Sequence[torch.Tensor]) -> list[torch.Tensor] | None:
+        """In float32, where a CPU has them far sooner than in float64 and that is still exact beside the task's."""
+        if self._reference.device != "cpu" or self._reference.dtype.itemsize != 2:
+            return None
+        return self._run(self._copied(torch.float32), _cast(given, torch.float32), torch.float32)
+
     def _exactly(self, given: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """The outputs, and the inputs as they were left."""
         if self._exact_dtype is torch.float64:
@@ -241,11 +256,14 @@ class Oracle:
 
     def _at(self, dtype: torch.dtype) -> Forward:
         if self._exact is None:
-            exact: Any = self._forward
-            if isinstance(exact, torch.nn.Module):
-                exact = copy.deepcopy(exact).to(dtype)
-            self._exact = exact
+            self._exact = self._copied(dtype)
         return self._exact
+
+    def _copied(self, dtype: torch.dtype) -> Forward:
+        if not isinstance(self._forward, torch.nn.Module):
+            return self._forward
+        copied: Forward = copy.deepcopy(self._forward).to(dtype)
+        return copied
 
     def _run(self, forward: Forward, given: Sequence[torch.Tensor], dtype: torch.dtype) -> list[torch.Tensor]:
         on_cpu = self._reference.device == "cpu" and dtype.itemsize == 2
@@ -291,31 +309,46 @@ def _cast(given: Sequence[torch.Tensor], dtype: torch.dtype) -> list[torch.Tenso
 
 def _output(truth: torch.Tensor, yardstick: torch.Tensor) -> Output:
     if not truth.is_floating_point() or not truth.numel():
-        return Output(truth, yardstick, 0.0, None)
+        return Output(truth, yardstick, 0.0, None, finite=True)
     rows = truth.shape[0] if truth.dim() > 1 else 1
-    largest, errors, large = _per_row(*(x.reshape(rows, -1) for x in (truth, yardstick)))
-    overall = largest.amax()
-    by_luck = int(large.sum()) < _FEW_ERRORS and (int(errors.sum()) > 0 or truth.numel() < _FEW_ERRORS)
+    of_rows = _errors_in_rows(*(x.reshape(rows, -1) for x in (truth, yardstick)))
+    overall, errors = of_rows.largest.amax(), of_rows.count
+    by_luck = int(of_rows.at_large.sum()) < _FEW_ERRORS and (int(errors.sum()) > 0 or truth.numel() < _FEW_ERRORS)
     slices = None
     if rows > 1 and truth.numel() // rows >= _SLICE_ERRORS:
-        slices = torch.where((errors >= _SLICE_ERRORS) & (large >= _FEW_ERRORS), largest, overall)
-    return Output(truth, yardstick, float(overall), slices, by_luck)
+        enough = (errors >= _SLICE_ERRORS) & (of_rows.at_large >= _FEW_IN_SLICE)
+        slices = torch.where(enough, of_rows.largest, overall)
+    return Output(truth, yardstick, float(overall), slices, by_luck, finite=of_rows.finite)
 
 
-def _per_row(truth: torch.Tensor, yardstick: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """PyTorch's largest error in each row (in each part of a single one), its errors' number, and of those that are
-    at large elements."""
-    step, dim = max(1, _CHUNK // truth.shape[1]), 0
-    if len(truth) == 1:
-        step, dim = _CHUNK, 1
-    parts = []
-    for t, y in zip(truth.split(step, dim), yardstick.split(step, dim)):
-        error, size = _error(t, y), torch.where(torch.isfinite(t), t.abs(), 0.0)
-        large = size >= _LARGE * size.amax(dim=1, keepdim=True)
+@dataclass(frozen=True)
+class _RowErrors:
+    """PyTorch's errors in each row: the largest, how many, how many of them at large elements; whether truth and
+    yardstick are finite everywhere."""
+
+    largest: torch.Tensor
+    count: torch.Tensor
+    at_large: torch.Tensor
+    finite: bool
+
+
+def _errors_in_rows(truth: torch.Tensor, yardstick: torch.Tensor) -> _RowErrors:
+    large = _LARGE * largest_in_rows(truth).reshape(-1, 1)
+    largest = torch.zeros(len(truth), dtype=torch.float64, device=truth.device)
+    count, at_large = (torch.zeros_like(largest, dtype=torch.int64) for _ in range(2))
+    finite = True
+    for rows, columns in pieces(truth):
+        t = truth[rows, columns]
+        error = (yardstick[rows, columns].to(torch.float64) - t.to(torch.float64)).abs_()
+        found = error.amax(dim=1)
+        if not bool(torch.isfinite(found).all()):
+            finite, error = False, torch.where(torch.isfinite(error), error, 0.0)
+            found = error.amax(dim=1)
         wrong = error > 0
-        parts.append((error.amax(dim=1), wrong.sum(dim=1), (wrong & large).sum(dim=1)))
-    largest, errors, at_large = (torch.cat(part) for part in zip(*parts))
-    return largest, errors, at_large
+        largest[rows] = torch.maximum(largest[rows], found)
+        count[rows] += wrong.sum(dim=1)
+        at_large[rows] += (wrong & (t.abs() >= large[rows])).sum(dim=1)
+    return _RowErrors(largest, count, at_large, finite)
 
 
 def _error(truth: torch.Tensor, yardstick: torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,8 @@ from typing import Literal
 
 import torch
 
+from tilewright.worker.verifying.pieces import all_finite, as_matrix, pieces
+
 Family = Literal[
     "drawn",
     "first",
@@ -74,17 +76,25 @@ class Domain:
 def domain(drawn: torch.Tensor) -> Domain:
     if not drawn.is_floating_point() or not drawn.numel():
         return Domain(fixed=True)
-    free: torch.Tensor | None = torch.isfinite(drawn) & (drawn != 0)
-    assert free is not None
-    everything = bool(free.all())
-    values = drawn if everything else drawn[free]
-    if not values.numel():
+    matrix = as_matrix(drawn)
+    free: torch.Tensor | None = None
+    low, high, whole = math.inf, -math.inf, True
+    for where in pieces(matrix):
+        values = matrix[where]
+        if not all_finite(values) or int(torch.count_nonzero(values)) < values.numel():
+            marks = torch.isfinite(values) & (values != 0)
+            free = torch.ones_like(matrix, dtype=torch.bool) if free is None else free
+            free[where] = marks
+            values = values[marks]
+        if values.numel():
+            least, most = torch.stack(torch.aminmax(values)).tolist()
+            low, high = min(low, least), max(high, most)
+            whole = whole and bool((values == values.round()).all())
+    if low >= high or (whole and abs(low) < 2**20):  # all larger fp32 numbers may be whole
         return Domain(fixed=True)
-    low, high = torch.stack(torch.aminmax(values)).tolist()
-    whole = abs(low) < 2**20 and bool((values == values.round()).all())  # all larger fp32 numbers may be whole
-    if low == high or whole or _sorted(drawn) or (low >= 0 and high <= 1 and _adds_up_to_one(drawn)):
+    if _sorted(drawn) or (low >= 0 and high <= 1 and _adds_up_to_one(drawn)):
         return Domain(fixed=True)
-    return Domain(False, None if everything else free, low, high, _symmetric(drawn))
+    return Domain(False, None if free is None else free.reshape(drawn.shape), low, high, _symmetric(drawn))
 
 
 def varied(drawn: torch.Tensor, family: Family, what: Domain, chooser: random.Random, gentle: bool) -> torch.Tensor:
@@ -93,8 +103,9 @@ def varied(drawn: torch.Tensor, family: Family, what: Domain, chooser: random.Ra
     if change is None or what.fixed:
         return drawn
     changed = change(drawn, what, chooser, gentle)
-    kept = ~torch.isfinite(changed) if what.free is None else ~torch.isfinite(changed) | ~what.free
-    return torch.where(kept, drawn, changed)
+    if not all_finite(changed):
+        changed = torch.where(torch.isfinite(changed), changed, drawn)
+    return changed if what.free is None else torch.where(what.free, changed, drawn)
 
 
 def nearly(

@@ -18,6 +18,7 @@ from tilewright.worker.verifying import audit, inputs
 from tilewright.worker.verifying.expected import REDRAWS, Backward, Expected, Oracle, backward_of
 from tilewright.worker.verifying.families import AS_DRAWN, FOLLOWING, TIED, Family
 from tilewright.worker.verifying.inputs import Reference
+from tilewright.worker.verifying.pieces import as_matrix, pieces
 
 Question = tuple[list[torch.Tensor], Expected]
 Answers = dict[tuple[int, int, str], Question]
@@ -73,7 +74,10 @@ class Questions:
         A family at which the reference overflows is replaced by "drawn", and a note says so.
         """
         if family == "first" and self._first is not None:
-            seed = self._first[1]
+            draw, seed, first = self._first
+            if draw == self._draw:
+                self._last = first[0][: len(first[0]) - len(self._cotangents)]
+                return first
         key = (self._draw, seed, f"{family} backward" if self._wants_backward else family)
         with inputs.LOCK:
             question = self._answers.get(key) if self._answers is not None else None
@@ -99,10 +103,16 @@ class Questions:
         return made
 
     def expected(
-        self, given: Sequence[torch.Tensor], seed: int, family: Family = "drawn", gentle: bool = False
+        self,
+        given: Sequence[torch.Tensor],
+        seed: int,
+        family: Family = "drawn",
+        gentle: bool = False,
+        finite: bool = False,
     ) -> Expected:
-        """`seed` is for further inputs of that family, where these alone don't tell how exact PyTorch is."""
-        expected = self._oracle.answer(given)
+        """`seed` is for further inputs of that family, where these alone don't tell how exact PyTorch is; `finite`
+        as in `Oracle.answer`."""
+        expected = self._oracle.answer(given, finite)
         if expected.by_luck:
             seeds = random.Random(seed)
             kind: Family = "drawn" if family in AS_DRAWN else family
@@ -145,10 +155,11 @@ class Questions:
             return self._instead(seed, f"inputs {family}: left out, what is equal has no order")
         if family == "constant" and usual is not None:
             return self._constant(seed, usual)
+        whole = usual is None or usual.whole
         for gentle in (False, True):
             given = self.given(seed, family, gentle=gentle)
-            with contextlib.suppress(Ended):  # the reference refuses such numbers
-                expected = self.expected(given, seed, family, gentle)
+            with contextlib.suppress(Ended):  # the reference refuses such numbers, or overflows
+                expected = self.expected(given, seed, family, gentle, finite=whole)
                 if _usable(expected, usual):
                     return given, expected
         return self._instead(seed, f"inputs {family}: left out, the reference overflows or refuses them")
@@ -203,5 +214,6 @@ def _bytes(question: Question) -> int:
 
 def _sums(tensors: dict[str, torch.Tensor]) -> list[float]:
     """Enough to tell whether two draws differ at all."""
-    floating = [tensor.sum(dtype=torch.float64) for tensor in tensors.values() if tensor.is_floating_point()]
-    return torch.stack(floating).tolist() if floating else []
+    floating = [as_matrix(tensor) for tensor in tensors.values() if tensor.is_floating_point() and tensor.numel()]
+    sums = [torch.stack([part[where].to(torch.float64).sum() for where in pieces(part)]).sum() for part in floating]
+    return torch.stack(sums).tolist() if sums else []

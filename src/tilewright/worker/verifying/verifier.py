@@ -22,14 +22,14 @@ from tilewright.records import Crashed, Effort, Mismatch, Unscorable, Wrong
 from tilewright.worker.exchange import wire
 from tilewright.worker.exchange.tray import Slot, laid_out
 from tilewright.worker.exchange.wire import Header
-from tilewright.worker.processes.nursery import Deadline, Ended, Runner
+from tilewright.worker.processes.nursery import Deadline, Ended, NotExecuted, Runner
 from tilewright.worker.running import modulestate
 from tilewright.worker.verifying import compare
 from tilewright.worker.verifying.expected import Backward, Expected
 from tilewright.worker.verifying.families import Family
 from tilewright.worker.verifying.inputs import Reference, secret_seed
 from tilewright.worker.verifying.plans import DRAWS, PLANS, Phase
-from tilewright.worker.verifying.questions import Answers, Questions
+from tilewright.worker.verifying.questions import Answers, Question, Questions
 
 __all__ = ["Answers", "Trial", "construction"]
 
@@ -77,6 +77,7 @@ class Trial:
         self._draw = 0
         self._built: list[_Built] = []
         self._constructed: set[int] = set()
+        self._foreseen: Question | Ended | None = None
         self._earlier: list[torch.Tensor] = []
         self._aliased = False
         self._chooser = random.Random(secrets.randbits(64))
@@ -117,12 +118,23 @@ class Trial:
         self._earlier = []
         self._questions.forget()
 
-    def check_call(self, family: Family, refill: bool) -> Header:
+    def foresee(self, family: Family) -> None:
+        """Find the answer to the next question, while the candidate's process is busy."""
+        try:
+            self._foreseen = self._questions.ask(self._next_seed(), family)
+        except Ended as ended:
+            self._foreseen = ended  # told when the question is due
+
+    def check_call(self, family: Family, refill: bool, following: Family | None = None) -> Header:
+        """`following`, where it is known, is foreseen."""
         with self._seed_told():
-            given, full = self._questions.ask(self._next_seed(), family)
+            given, full = self._question(family)
             expected = self._of_those_that_match(full)
             request = self._request(given, expected, refill)
-            header = self.runner.ask(request, self.deadline)
+            self.runner.post(request)
+            if following:
+                self.foresee(following)
+            header = self.runner.answer(self.deadline)
             self._judge_manners(header, expected)
             outputs = self._outputs(expected)
             self.judge(outputs, expected, cause=_OLD_WEIGHTS if family == "first" and len(self._built) > 1 else "")
@@ -130,6 +142,19 @@ class Trial:
             self._look_at_earlier(refill)
             self._earlier, self._aliased = outputs, header.get("aliased") is True
         return header
+
+    def is_right(self, family: Family) -> bool:
+        """Whether one more call, which counts for nothing, is answered as it should be; no is all that is said."""
+        try:
+            given, full = self._questions.ask(self._next_seed(), family)
+            expected = self._of_those_that_match(full)
+            header = self.runner.ask(self._request(given, expected, refill=False), self.deadline)
+            self._earlier = []
+            self._judge_manners(header, expected)
+        except (Ended, NotExecuted):
+            return False
+        pairs = zip(self._outputs(expected), expected.outputs)
+        return all(compare.passes(got, wanted, self.error_factor) for got, wanted in pairs)
 
     def hand_parameters(self, runner: Runner) -> None:
         """Put the parameters in force into the module that a process holds."""
@@ -222,6 +247,12 @@ class Trial:
         before = len(expected.outputs) - len(backward.parameters)
         kept = [*range(before), *(before + place for place in self._built[-1].gradients)]
         return dataclasses.replace(expected, outputs=tuple(expected.outputs[i] for i in kept))
+
+    def _question(self, family: Family) -> Question:
+        foreseen, self._foreseen = self._foreseen, None
+        if isinstance(foreseen, Ended):
+            raise foreseen
+        return foreseen or self._questions.ask(self._next_seed(), family)
 
     def _request(self, given: Sequence[torch.Tensor], expected: Expected, refill: bool) -> Header:
         slots, size = laid_out([(tensor.shape, tensor.dtype) for tensor in given])
