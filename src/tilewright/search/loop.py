@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
-from tilewright.errors import AwaitingAnswers, AwaitingGpu, BudgetSpent, MachineryError, ModelError, ModelUnavailable
-from tilewright.protocols import Evaluator, Gate, Proposer, Reflector, Repairer, Verdict, Watcher
+from tilewright.errors import AwaitingAnswers, AwaitingGpu, BudgetSpent, MachineryError, ModelUnavailable
+from tilewright.protocols import Evaluator, Gate, Proposer, Repairer, Verdict, Watcher
 from tilewright.records import (
     Attempt,
     Baseline,
@@ -26,7 +26,6 @@ from tilewright.records import (
     Evidence,
     Finding,
     Job,
-    Lesson,
     Measured,
     Problem,
     Reason,
@@ -37,9 +36,12 @@ from tilewright.records import (
     Wrong,
 )
 from tilewright.scores import best, keep, score
-from tilewright.search.briefs import place_of, turn_brief
+from tilewright.search.briefs import before_knobs, by_brief, place_of, turn_briefs
 from tilewright.search.gating import through
-from tilewright.search.policies import StopRules, select
+from tilewright.search.policies import Policy
+from tilewright.search.policies.greedy import Greedy
+from tilewright.search.reflecting import Notebook, reflect, take_in
+from tilewright.search.stopping import StopRules
 
 Phase = Literal["seed", "structure", "knobs"]
 NO_KERNEL = Rejected("generate", (Reason("no-kernel", "there is no TileLang kernel yet", None, "Write one."),))
@@ -48,25 +50,20 @@ Failed = (Rejected, CompileFailed, Wrong, Crashed, TimedOut)
 Analyze = Callable[[Candidate, Problem, Evidence, "Evaluation | None"], Sequence[Finding]]
 EqualWork = Callable[[Problem, Candidate, Evidence, Candidate, Evidence], bool]
 """Whether two candidates surely do the same work on the GPU, given what compiling each found out."""
-TUNED_STRUCTURES = 2
-"""How many of a turn's structures get their knobs searched: the best, and the best new one beside it."""
 TUNED_AT_ONCE = 4
 """Settings asked for at a time: more fill the compiler's cores, fewer learn sooner. Of 20 made-up landscapes the
 search reached within 10 % of the best after 40 settings in all with 1 or 4 at a time, in 15 with 8."""
-PROMISING = 0.6
-"""A new structure below this share of the best isn't worth a knob search."""
 
 
-class Memory(Protocol):
+class Memory(Notebook, Protocol):
     """What the loop needs of the store."""
 
     def append(self, run_id: str, attempt: Attempt) -> None: ...
     def remember(self, run_id: str, place: str, candidates: Sequence[Candidate]) -> None: ...
     def remembered(self, run_id: str, place: str) -> tuple[Candidate, ...] | None: ...
     def tell(self, run_id: str, place: str, told: Told) -> None: ...
-    def told(self, run_id: str, place: str) -> Told | None: ...
-    def learn(self, run_id: str, place: str, lessons: Sequence[Lesson]) -> None: ...
-    def learned(self, run_id: str, place: str) -> bool: ...
+    def keep_verdict(self, run_id: str, candidate_id: str, gates: str, verdict: Verdict) -> None: ...
+    def verdict(self, run_id: str, candidate_id: str, gates: str) -> Verdict | None: ...
     def finish(self, run: Run) -> None: ...
 
 
@@ -84,8 +81,11 @@ class Parts:
     stop: StopRules
     candidates_per_turn: int
     tune_budget: int
+    search: Policy = Greedy()
     workers: int = 2
     deadline_s: float = 180.0
+    gates_version: str = ""
+    """What `gates` said is used again by a run that goes on while this is the same; "" asks them anew."""
     last_gates: Sequence[Gate] = ()
     """Before a new best is measured again."""
     policy: Literal["report", "own-kernels"] = "report"
@@ -100,6 +100,10 @@ class Parts:
     """What is known beyond the run: examples, guidelines, lessons, the distance to the limit."""
     equal_work: EqualWork | None = None
     """Work is shared only by what this says; None measures every candidate."""
+    before_turn: Callable[[Run], None] = lambda run: None
+    """May let other runs go first; the time that it takes isn't the run's."""
+    called_off: Callable[[], tuple[str, str] | None] = lambda: None
+    """A reason to stop that isn't the run's own."""
 
 
 def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
@@ -113,14 +117,14 @@ def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
             reason = ("interrupted", f"resume with: tilewright resume {run.id}")
             pool.shutdown(wait=False, cancel_futures=True)
         except AwaitingAnswers as waiting:
-            reason = ("awaiting_answers", str(waiting))
+            reason = ("awaiting_answers", f"{waiting} Go on with: tilewright resume {run.id}")
         except AwaitingGpu as waiting:
-            reason = ("awaiting_gpu", str(waiting))
+            reason = ("awaiting_gpu", f"{waiting} Go on where one is: tilewright resume {run.id}")
         except BudgetSpent as spent:
             reason = ("budget", str(spent))
         except ModelUnavailable as error:
             reason = ("model_unavailable", f"{error} Go on with: tilewright resume {run.id}")
-    ended = replace(work.run, stop_reason=reason[0], stop_detail=reason[1], seconds=time.monotonic() - started)
+    ended = replace(work.run, stop_reason=reason[0], stop_detail=reason[1], seconds=time.monotonic() - work.started)
     parts.memory.finish(ended)
     parts.watcher.stopped(ended)
     return ended
@@ -133,6 +137,7 @@ class _Work:
         self.run, self.parts, self.pool, self.started = run, parts, pool, started
 
     def go(self, seed: Candidate) -> tuple[str, str]:
+        take_in(self.run, self.parts.candidates_per_turn, self.parts.search, *self._learning())
         if not self.run.attempts:
             if self.parts.from_nothing:
                 self._add(Attempt(0, 0, "seed", seed, NO_KERNEL))
@@ -143,10 +148,16 @@ class _Work:
             return failed
         turn = max(1, self.run.attempts[-1].turn)
         while True:
+            self._let_others_go_first()
             stop = self._stopping() or self._turn(turn) or self.parts.stop.after_turn(self.run, turn)
             if stop:
                 return stop
             turn += 1
+
+    def _let_others_go_first(self) -> None:
+        clock = time.monotonic()
+        self.parts.before_turn(self.run)
+        self.started += time.monotonic() - clock
 
     def _seed_failure(self) -> tuple[str, str] | None:
         first = self.run.attempts[0]
@@ -162,87 +173,66 @@ class _Work:
 
     def _turn(self, turn: int) -> tuple[str, str] | None:
         """One round of structure changes, then the knob search on the best of them."""
-        brief = self._told(turn_brief(self.run, turn, self.parts.candidates_per_turn))
+        grown = turn_briefs(self.run, turn, self.parts.candidates_per_turn, self.parts.search)
+        briefs = [self._told(brief, number) for number, brief in enumerate(grown)]
         proposals: list[Candidate] = []
         waiting: AwaitingAnswers | None = None
-        for proposer in self.parts.structure_proposers:
-            try:
-                proposals += self._ask(proposer, brief, f"turn {turn} structure {proposer.name}")
-            except AwaitingAnswers as error:
-                waiting = error
-        stop = self._try_all(proposals, turn, "structure")
+        for number, brief in enumerate(briefs):
+            for proposer in self.parts.structure_proposers:
+                try:
+                    place = f"{place_of(turn, number)} structure {proposer.name}"
+                    proposals += self._ask(proposer, brief, place)
+                except AwaitingAnswers as error:
+                    waiting = error
+        try:
+            stop = self._try_all(proposals, turn, "structure")
+        except AwaitingGpu as error:
+            if waiting is None:
+                raise
+            raise AwaitingAnswers(f"{waiting} {error}", waiting.prompts) from error
         if waiting and not stop:  # what the others proposed is known by then
             raise waiting
-        stop = stop or self._mend(brief, turn) or self._search_knobs(turn)
-        self._reflect(brief, turn)
+        stop = stop or self._mend(briefs, turn) or self._search_knobs(turn)
+        reflect(self.run, turn, briefs, *self._learning())
         return stop
 
-    def _mend(self, brief: Brief, turn: int) -> tuple[str, str] | None:
+    def _mend(self, briefs: Sequence[Brief], turn: int) -> tuple[str, str] | None:
         """Have what failed repaired by those who proposed it, as often as is allowed."""
-        for proposer in self.parts.structure_proposers:
-            if not isinstance(proposer, Repairer):
-                continue
-            for number in range(self.parts.repairs):
-                failed = self._failed(turn, proposer.name, number)
-                if not failed:
-                    break
-                place = f"turn {turn} repair {number} {proposer.name}"
-                mended = self._remembering(place, partial(proposer.repair, brief, failed))
-                stop = self._try_all(mended, turn, "structure")
-                if stop:
-                    return stop
+        for number, brief in enumerate(briefs):
+            for proposer in self.parts.structure_proposers:
+                if not isinstance(proposer, Repairer):
+                    continue
+                for repair in range(self.parts.repairs):
+                    failed = _failed(self._of(turn, briefs)[number], proposer.name, repair)
+                    if not failed:
+                        break
+                    place = f"{place_of(turn, number)} repair {repair} {proposer.name}"
+                    mended = self._remembering(place, partial(proposer.repair, brief, failed))
+                    stop = self._try_all(mended, turn, "structure")
+                    if stop:
+                        return stop
         return None
 
-    def _reflect(self, brief: Brief, turn: int) -> None:
-        """Learn from a turn that is over; a proposer that can't just now costs its lessons and nothing else."""
-        tried = [attempt for attempt in self.run.attempts if attempt.turn == turn]
-        for proposer in self.parts.structure_proposers:
-            place = f"turn {turn} lessons {proposer.name}"
-            if isinstance(proposer, Reflector) and tried and not self.parts.memory.learned(self.run.id, place):
-                try:
-                    self.parts.memory.learn(self.run.id, place, proposer.reflect(brief, tried))
-                except ModelError as error:
-                    self.parts.watcher.note(f"no lesson from turn {turn}: {error}")
+    def _learning(self) -> tuple[Sequence[Proposer], Memory, Callable[[str], None]]:
+        """Who reflects, where that is kept, and who is told of what isn't learned."""
+        return self.parts.structure_proposers, self.parts.memory, self.parts.watcher.note
 
-    def _failed(self, turn: int, proposer: str, repairs: int) -> list[Attempt]:
-        """Of a proposer's structures of this turn those that failed after so many repairs."""
-        mended: dict[str, int] = {}
-        found = []
-        for attempt in self.run.attempts:
-            candidate = attempt.candidate
-            if (attempt.turn, attempt.phase, candidate.proposer) == (turn, "structure", proposer):
-                mended[candidate.id] = mended.get(candidate.parent or "", -1) + 1
-                if mended[candidate.id] == repairs and isinstance(attempt.evaluation, Failed):
-                    found.append(attempt)
-        return found
+    def _of(self, turn: int, briefs: Sequence[Brief]) -> list[list[Attempt]]:
+        return by_brief([attempt for attempt in self.run.attempts if attempt.turn == turn], briefs)
 
     def _search_knobs(self, turn: int) -> tuple[str, str] | None:
         if self.parts.tuner is None:
             return None
-        bases = self._structures_to_tune(turn)
+        search, budget = self.parts.search, self.parts.tune_budget
+        bases = search.structures(before_knobs(self.run, turn), turn)
+        equal = int(budget * search.shared) // len(bases) if len(bases) > 1 else budget
         for number, base in enumerate(bases):
-            budget = self.parts.tune_budget // len(bases)
-            stop = self._tune(self.parts.tuner, base, turn, number, budget)
+            stop = self._tune(self.parts.tuner, base, turn, number, equal)
             if stop:
                 return stop
-        return None
-
-    def _structures_to_tune(self, turn: int) -> list[str]:
-        """Ids of structures: the best's, and the best new one of this turn where it is promising.
-
-        This turn's own knob attempts don't count, so that a resumed run tunes what it began with.
-        """
-        untuned = tuple(a for a in self.run.attempts if a.turn < turn or a.phase == "structure")
-        top = select(replace(self.run, attempts=untuned))
-        chosen = [top.candidate.structure_id]
-        fresh = [a for a in untuned if a.turn == turn]
-        ranked = sorted(((s.value, a) for a in fresh if (s := score(a.evaluation))), key=lambda pair: -pair[0])
-        limit = score(top.evaluation)
-        for value, attempt in ranked:
-            close = limit is not None and value >= PROMISING * limit.value
-            if close and attempt.candidate.structure_id not in chosen:
-                chosen.append(attempt.candidate.structure_id)
-        return chosen[:TUNED_STRUCTURES]
+        leader = search.select(before_knobs(self.run, turn, but=equal))[0].candidate.structure_id
+        left = budget - equal * (len(bases) - 1)
+        return self._tune(self.parts.tuner, leader, turn, len(bases), left)
 
     def _tune(self, tuner: Proposer, structure: str, turn: int, number: int, budget: int) -> tuple[str, str] | None:
         step = 0
@@ -264,8 +254,8 @@ class _Work:
                 return stop
             step += 1
 
-    def _told(self, brief: Brief) -> Brief:
-        place = place_of(brief.turn)
+    def _told(self, brief: Brief, number: int) -> Brief:
+        place = place_of(brief.turn, number)
         told = self.parts.memory.told(self.run.id, place)
         if told is None:
             told = self.parts.inform(brief)
@@ -292,16 +282,19 @@ class _Work:
         return fresh
 
     def _stopping(self) -> tuple[str, str] | None:
-        return self.parts.stop.within_turn(self.run, time.monotonic() - self.started)
+        return self.parts.stop.within_turn(self.run, time.monotonic() - self.started) or self.parts.called_off()
 
     # One candidate's way: gates side by side, then the evaluator one after another.
 
     def _try_all(self, candidates: Iterable[Candidate], turn: int, phase: Phase) -> tuple[str, str] | None:
         fresh = self._unknown(candidates)
-        for candidate, verdict in self._gated(fresh, phase, turn):
+        for number, (candidate, verdict) in enumerate(self._gated(fresh)):
             clock = time.monotonic()
             self.parts.watcher.trying(candidate, phase, turn)
-            self._add(self._attempt(candidate, verdict, turn, phase, clock))
+            try:
+                self._add(self._attempt(candidate, verdict, turn, phase, clock))
+            except AwaitingGpu as error:
+                raise AwaitingGpu(_waiting(len(fresh) - number, self.run.gpu)) from error
             stop = None if phase == "seed" else self._stopping()
             if stop:
                 return stop
@@ -312,12 +305,13 @@ class _Work:
         self.run = replace(self.run, attempts=(*self.run.attempts, attempt))
         self.parts.watcher.tried(self.run, attempt)
 
-    def _gated(
-        self, candidates: Sequence[Candidate], phase: Phase, turn: int
-    ) -> Iterator[tuple[Candidate, Verdict | MachineryError]]:
+    def _gated(self, candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, Verdict | MachineryError]]:
+        left = list(candidates)
+        # Where the first of them waits for a GPU, no other's gates are begun in vain.
+        while left and (known := self._known_verdict(left[0])):
+            yield left.pop(0), known
         waiting: list[tuple[Candidate, Future[Verdict]]] = [
-            (candidate, self.pool.submit(through, self.parts.gates, candidate, self.run.problem))
-            for candidate in candidates
+            (candidate, self.pool.submit(self._verdict, candidate)) for candidate in left
         ]
         try:
             for candidate, future in waiting:
@@ -328,6 +322,19 @@ class _Work:
         finally:
             for _, future in waiting:
                 future.cancel()
+
+    def _verdict(self, candidate: Candidate) -> Verdict:
+        """Kept as soon as it is there: the candidate may have to wait for its evaluator."""
+        verdict = self._known_verdict(candidate)
+        if verdict is None:
+            verdict = through(self.parts.gates, candidate, self.run.problem)
+            if self.parts.gates_version:
+                self.parts.memory.keep_verdict(self.run.id, candidate.id, self.parts.gates_version, verdict)
+        return verdict
+
+    def _known_verdict(self, candidate: Candidate) -> Verdict | None:
+        version = self.parts.gates_version
+        return self.parts.memory.verdict(self.run.id, candidate.id, version) if version else None
 
     def _attempt(
         self, candidate: Candidate, verdict: Verdict | MachineryError, turn: int, phase: Phase, clock: float
@@ -404,6 +411,24 @@ class _Work:
         except MachineryError as error:
             self.parts.watcher.note(f"tried again after a failure of the machinery: {error}")
             return self.parts.evaluator.submit(job).result()
+
+
+def _waiting(candidates: int, gpu: str) -> str:
+    wait = "1 candidate waits" if candidates == 1 else f"{candidates} candidates wait"
+    return f"{wait} to be measured on a GPU ({gpu})."
+
+
+def _failed(tried: Sequence[Attempt], proposer: str, repairs: int) -> list[Attempt]:
+    """Of a proposer's structures among a turn's attempts those that failed after so many repairs."""
+    mended: dict[str, int] = {}
+    found = []
+    for attempt in tried:
+        candidate = attempt.candidate
+        if (attempt.phase, candidate.proposer) == ("structure", proposer):
+            mended[candidate.id] = mended.get(candidate.parent or "", -1) + 1
+            if mended[candidate.id] == repairs and isinstance(attempt.evaluation, Failed):
+                found.append(attempt)
+    return found
 
 
 def _may_be_shared(evaluation: Evaluation | None) -> bool:

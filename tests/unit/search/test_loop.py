@@ -32,7 +32,7 @@ from tilewright.records import (
 from tilewright.report.terminal import QuietWatcher
 from tilewright.scores import best
 from tilewright.search.loop import Parts, continue_run
-from tilewright.search.policies import StopRules
+from tilewright.search.stopping import StopRules
 from tilewright.store import Store
 
 SEED = candidate("seed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,19 @@ import pytest
 
 from samples import candidate, measured, run
 from tilewright.errors import AwaitingAnswers, BudgetSpent, ModelFailed, ModelUnavailable
+from tilewright.evaluators.absent import AbsentEvaluator
 from tilewright.evaluators.replay import ReplayEvaluator
-from tilewright.protocols import Proposer
+from tilewright.protocols import Proposer, Verdict
 from tilewright.records import (
     Attempt,
     Brief,
     Candidate,
     Evaluation,
+    Evidence,
     Lesson,
     Measured,
     Mismatch,
+    Problem,
     Rejected,
     Run,
     Told,
@@ -27,7 +31,7 @@ from tilewright.records import (
 )
 from tilewright.report.terminal import QuietWatcher
 from tilewright.search.loop import Parts, continue_run
-from tilewright.search.policies import StopRules
+from tilewright.search.stopping import StopRules
 from tilewright.store import Store
 
 SEED = candidate("seed")
@@ -64,11 +68,12 @@ class Writer:
     def reflect(self, brief: Brief, tried: Sequence[Attempt]) -> Sequence[Lesson]:
         if "reflect" in self.waits:
             raise ModelFailed("no lesson today")
+        self._wait("lessons")
         return [Lesson(f"{len(tried)} tried", "always")]
 
     def _wait(self, place: str) -> None:
         if place in self.waits:
-            raise AwaitingAnswers(f"{place} awaits its answer", ("0001.prompt.md",))
+            raise AwaitingAnswers(f"{place} awaits its answer.", ("0001.prompt.md",))
 
 
 class Fixed:
@@ -79,6 +84,20 @@ class Fixed:
 
     def propose(self, brief: Brief) -> Sequence[Candidate]:
         return self.found if brief.turn == 1 else ()
+
+
+class Refusing:
+    """A gate that says no to one candidate."""
+
+    name = "refusing"
+
+    def __init__(self, refused: Candidate) -> None:
+        self.refused = refused
+        self.asked: list[str] = []
+
+    def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
+        self.asked.append(candidate.id)
+        return Verdict(evidence, Rejected(self.name, ()) if candidate == self.refused else None)
 
 
 @pytest.fixture
@@ -148,6 +167,36 @@ def test_what_others_propose_is_tried_before_the_run_waits(store: Store) -> None
     assert ended.stop_reason == "awaiting_answers"
 
 
+def test_candidates_that_wait_for_a_gpu_are_counted_and_their_gates_are_asked_once(store: Store) -> None:
+    go(store, {}, stop=StopRules(1.5, 0.05, 1, 0))  # the seed was measured where a GPU is
+    refused, right, other = candidate("refused"), candidate("right"), candidate("other")
+    gate, absent = Refusing(refused), {"evaluator": AbsentEvaluator(), "gates_version": "v1"}
+    details = []
+    for _ in range(2):
+        store.take("r1")
+        ended = go(store, {}, Fixed(refused, right, other), gates=[gate], workers=1, **absent)
+        details.append((ended.stop_reason, ended.stop_detail))
+    wait = "2 candidates wait to be measured on a GPU (H100). Go on where one is: tilewright resume r1"
+    assert details == [("awaiting_gpu", wait)] * 2
+    assert Counter(gate.asked) == Counter({refused.id, right.id, other.id})
+    assert ids(ended) == [SEED.id, refused.id]
+    store.take("r1")
+    go(store, {}, Fixed(), gates=[gate], **{**absent, "gates_version": "v2"})
+    assert gate.asked.count(right.id) == 2  # other gates were not asked yet
+
+
+def test_a_run_that_waits_for_answers_and_for_a_gpu_says_both(store: Store) -> None:
+    go(store, {}, stop=StopRules(1.5, 0.05, 1, 0))
+    store.take("r1")
+    writer = Writer(written("first"), waits=["propose"])
+    ended = go(store, {}, writer, Fixed(candidate("other")), evaluator=AbsentEvaluator())
+    assert ended.stop_reason == "awaiting_answers"
+    assert ended.stop_detail == (
+        "propose awaits its answer. 1 candidate waits to be measured on a GPU (H100). "
+        "Go on with: tilewright resume r1"
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [(BudgetSpent("2.00 USD were spent."), "budget"), (ModelUnavailable("no key."), "model_unavailable")],
@@ -171,6 +220,31 @@ def test_lessons_that_fail_cost_nothing_else(store: Store) -> None:
     first = written("first")
     ended = go(store, {first.id: measured(0.9)}, Writer(first, waits=["reflect"]))
     assert isinstance(ended.attempts[1].evaluation, Measured) and store.lessons() == ()
+
+
+@pytest.mark.parametrize(("ratio", "reason"), [(2.0, "target"), (0.9, "iterations")])
+def test_lessons_that_nobody_answered_yet_stop_nothing_and_are_taken_in_when_the_run_goes_on(
+    store: Store, ratio: float, reason: str
+) -> None:
+    first = written("first")
+    ended = go(store, {first.id: measured(ratio)}, Writer(first, waits=["lessons"]))
+    assert (ended.stop_reason, store.lessons()) == (reason, ())
+    assert store.waiting() == ("r1",) and store.awaited_lessons("r1") == ("turn 1 lessons llm",)
+    store.take("r1")
+    assert go(store, {}, Writer(first)).stop_reason == reason
+    assert [lesson for _, _, lesson in store.lessons()] == [Lesson("1 tried", "always")]
+    assert store.waiting() == ()
+
+
+def test_a_turn_that_is_over_is_learned_from_in_a_later_one(store: Store) -> None:
+    """The first turn's question is answered together with what the second turn asks."""
+    first = written("first")
+    writer = Writer(first, waits=["lessons"])
+    ended = go(store, {first.id: measured(0.9)}, writer, stop=StopRules(1.5, 0.05, 3, 2, exhaustible=False))
+    assert ended.stop_reason == "iterations" and [brief.turn for brief in writer.briefs] == [1, 2]
+    store.take("r1")
+    go(store, {}, Writer(first), stop=StopRules(1.5, 0.05, 3, 2, exhaustible=False))
+    assert len(store.lessons()) == 1
 
 
 def test_what_a_turn_was_told_is_told_again_when_the_run_goes_on(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Which parent to grow from, and when to stop."""
+"""When does a run end?"""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ ShareReached = Callable[[Attempt, str], "float | None"]
 """Of what a GPU (by its name) allows the problem, the share that an attempt reached; None where that isn't known."""
 BEYOND = 1.1
 """Well above the limit it is no limit for that kernel, which gets along with less work than the reference."""
-
-
-def select(run: Run) -> Attempt:
-    """Grow from the best; from the seed where nothing has a score yet."""
-    return best(run) or run.attempts[0]
 
 
 @dataclass(frozen=True)
