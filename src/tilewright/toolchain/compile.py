@@ -32,6 +32,7 @@ from tilewright.toolchain.listen import Heard, listening
 from tilewright.toolchain.lower import Lowered, cuda_target, lower, lowered_from
 from tilewright.toolchain.programs import find_nvcc
 from tilewright.toolchain.resources import Usage, usage_from_ptxas
+from tilewright.toolchain.together import Meeting, compiling_together
 
 _CODE = ".code-1.json"  # counts up when what is read from a binary changes
 _SERIALISED_WGMMA = "wgmma.mma_async instructions are serialized"
@@ -64,12 +65,15 @@ def compile_kernels(requests: Sequence[Request], gpu: Gpu, timeout_s: float) -> 
     Without nvcc the kernels are lowered only."""
     if not requests:
         return []
-    workers = min(len(requests), len(os.sched_getaffinity(0)))
-    with _settings(timeout_s), listening() as heard, ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda request: _attempt(request, gpu, heard), requests))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_settings(timeout_s))
+        heard = stack.enter_context(listening())
+        meeting = stack.enter_context(compiling_together(len(requests), timeout_s))
+        pool = stack.enter_context(ThreadPoolExecutor(len(requests)))  # all wait for each other
+        return list(pool.map(lambda request: _attempt(request, gpu, heard, meeting), requests))
 
 
-def _attempt(request: Request, gpu: Gpu, heard: Heard) -> Compiled | Exception:
+def _attempt(request: Request, gpu: Gpu, heard: Heard, meeting: Meeting) -> Compiled | Exception:
     try:
         if find_nvcc() is None:
             return Compiled(lower(request.prim_func, gpu, request.pass_configs))
@@ -78,7 +82,9 @@ def _attempt(request: Request, gpu: Gpu, heard: Heard) -> Compiled | Exception:
         raise  # a full disk or a missing compiler is the machine's fault
     except Exception as error:  # whatever the candidate's kernel provokes in TVM, TileLang or nvcc is the answer
         return error
-    code = _code(kernel, compiled.lowered.source, report.with_suffix(_CODE))
+    finally:
+        meeting.leave()
+    code = _code(kernel, compiled.lowered.source, report.with_suffix(_CODE), meeting)
     return dataclasses.replace(compiled, code={one.symbol: one for one in code})
 
 
@@ -108,10 +114,10 @@ def _compiled(request: Request, gpu: Gpu, heard: Heard) -> tuple[Compiled, JITKe
     return Compiled(lowered, usage, serialised_wgmma=_SERIALISED_WGMMA in log), kernel, report
 
 
-def _code(kernel: JITKernel, source: str, report: Path) -> tuple[DeviceCode, ...]:
+def _code(kernel: JITKernel, source: str, report: Path, meeting: Meeting) -> tuple[DeviceCode, ...]:
     with contextlib.suppress(RecordError):  # none is there yet
         return jsonform.loads(_Disassembled, _recall(report)).functions
-    found = disassembled(kernel, source)
+    found = disassembled(kernel, source, meeting.disassembly)
     if found:
         _remember(report, jsonform.dumps(_Disassembled(found)))
     return found

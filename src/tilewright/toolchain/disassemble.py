@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tilelang.jit import JITKernel
@@ -28,12 +29,27 @@ class DeviceCode:
     accesses: tuple[TensorAccess, ...] | None
 
 
-def disassembled(kernel: JITKernel, source: str) -> tuple[DeviceCode, ...]:
+def disassembled(
+    kernel: JITKernel, source: str, known: Callable[[bytes], str | None] = lambda binary: None
+) -> tuple[DeviceCode, ...]:
     """One for each device function of the generated CUDA source; empty where there is no nvdisasm, or one that can't
-    read the binary."""
-    program, binary = find_nvdisasm(), _binary(kernel)
-    if program is None or binary is None:
+    read the binary. `known` may have the text already."""
+    binary = _binary(kernel)
+    text = (known(binary) or disassembly(binary)) if binary is not None else None
+    if binary is None or text is None:
         return ()
+    places = parameter_places(binary)
+    return tuple(
+        DeviceCode(one.symbol, mix(one), mix_in_loops(one), tensor_accesses(one, places.get(one.symbol, ()), source))
+        for one in functions(text)
+    )
+
+
+def disassembly(binary: bytes) -> str | None:
+    """What nvdisasm prints of a cubin; None where there is none that can read it."""
+    program = find_nvdisasm()
+    if program is None:
+        return None
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(binary)
         file.flush()
@@ -42,14 +58,8 @@ def disassembled(kernel: JITKernel, source: str) -> tuple[DeviceCode, ...]:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S)
         except (OSError, subprocess.TimeoutExpired):  # it may not be started here, or the kernel is huge
-            return ()
-    if done.returncode:
-        return ()
-    places = parameter_places(binary)
-    return tuple(
-        DeviceCode(one.symbol, mix(one), mix_in_loops(one), tensor_accesses(one, places.get(one.symbol, ()), source))
-        for one in functions(done.stdout)
-    )
+            return None
+    return None if done.returncode else done.stdout
 
 
 def _binary(kernel: JITKernel) -> bytes | None:

@@ -6,10 +6,22 @@ import dataclasses
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from tilewright.hardware import Gpu, load_gpu
 from tilewright.protocols import Failure
-from tilewright.records import Candidate, Evidence, Facts, KernelFacts, Problem, Reason, TensorAccess, Way, Workload
+from tilewright.records import (
+    Candidate,
+    Evidence,
+    Facts,
+    KernelFacts,
+    Problem,
+    Reason,
+    Rejected,
+    TensorAccess,
+    Way,
+    Workload,
+)
 from tilewright.source.tensorlines import Role, tensor_lines
 from tilewright.toolchain.compile import Compiled, compile_kernels
 from tilewright.toolchain.failures import (
@@ -27,6 +39,7 @@ from tilewright.toolchain.harvest import (
 )
 from tilewright.toolchain.listen import listening
 from tilewright.toolchain.lower import Launch
+from tilewright.toolchain.moved import Moved, moved
 from tilewright.toolchain.programs import find_nvcc, find_nvdisasm
 from tilewright.toolchain.resources import occupancy
 from tilewright.toolchain.traffic import Traffic, traffic
@@ -57,23 +70,38 @@ def gather(
     gathered: list[Facts] = []
     warnings: dict[Reason, None] = {}
     not_checked: list[str] = []
+    unread: list[str] = []
     failure: Failure | None = None
     for workload in problem.workloads:
         remaining_s = deadline_s - (time.monotonic() - started)
         found = _at_workload(candidate, problem, workload, gpu, remaining_s)
         if isinstance(found, str):
             not_checked.append(found)
-        elif isinstance(found, tuple):
-            gathered.append(found[0])
-            warnings.update(dict.fromkeys(found[1]))
+        elif isinstance(found, _Found):
+            gathered.append(found.facts)
+            warnings.update(dict.fromkeys(found.warnings))
+            unread += found.unread
+            if found.wrong:
+                failure = Rejected("compile", tuple(found.wrong))
+                break
         else:
             failure = found
             break
-    compiled = find_nvcc() is not None
-    if not compiled:
+    if find_nvcc() is not None:
+        unread += _not_disassembled(gathered)
+    else:
         not_checked.append("registers, spills and occupancy: nvcc is not installed here")
-    unread = tuple(_not_disassembled(gathered)) if compiled else ()
-    return Evidence(tuple(gathered), None, tuple(warnings), tuple(not_checked), unread=unread), failure
+    return Evidence(tuple(gathered), None, tuple(warnings), tuple(not_checked), unread=tuple(unread)), failure
+
+
+@dataclass(frozen=True)
+class _Found:
+    """At one workload: facts, what to warn of, what is surely wrong, and what could not be read."""
+
+    facts: Facts
+    warnings: list[Reason]
+    wrong: list[Reason]
+    unread: list[str]
 
 
 def _not_disassembled(gathered: Sequence[Facts]) -> list[str]:
@@ -87,8 +115,8 @@ def _not_disassembled(gathered: Sequence[Facts]) -> list[str]:
 
 def _at_workload(
     candidate: Candidate, problem: Problem, workload: Workload, gpu: Gpu, timeout_s: float
-) -> tuple[Facts, list[Reason]] | Failure | str:
-    """The facts with what the compiler warned of, a failure, or why neither could be found."""
+) -> _Found | Failure | str:
+    """What was found, a failure, or why neither could be had."""
     started = time.monotonic()
     try:
         with listening():
@@ -102,13 +130,17 @@ def _at_workload(
     compiled = compile_kernels([kernel.request for kernel in found.kernels], gpu, timeout_s)
     kernels: list[KernelFacts] = []
     warnings: list[Reason] = []
+    wrong: list[Reason] = []
     for harvested, result in zip(found.kernels, compiled):
         if isinstance(result, Exception):
             return failure_of_compilation(result, harvested.name, harvested.line, timeout_s)
         counts = traffic(harvested.request.prim_func, harvested.sizes)
         kernels += _kernel_facts(harvested, result, counts, gpu, candidate.source)
         warnings += _warnings(harvested, result, counts, gpu)
-    return _facts(found, kernels, workload, gpu, time.monotonic() - started), warnings
+        for one in moved(harvested.request.prim_func, result.lowered.source):
+            (wrong if one.certain else warnings).append(_moved(harvested, one))
+    unread = [f"the reference's operations: it raises {found.reference_error}"] if found.reference_error else []
+    return _Found(_facts(found, kernels, workload, gpu, time.monotonic() - started), warnings, wrong, unread)
 
 
 def _facts(found: Harvest, kernels: Sequence[KernelFacts], workload: Workload, gpu: Gpu, seconds: float) -> Facts:
@@ -197,6 +229,23 @@ def _grid(launch: Launch, counts: Traffic | None) -> tuple[int, ...]:
     """The grid of the generated code; where only the call's arguments decide, that of the harvested sizes."""
     symbolic = counts.grid if counts else (1, 1, 1)
     return tuple(extent if extent is not None else fallback for extent, fallback in zip(launch.grid, symbolic))
+
+
+def _moved(kernel: HarvestedKernel, one: Moved) -> Reason:
+    if one.loop:
+        where = (
+            f"in each pass of the loop over {one.loop} instead of once before it: what earlier passes left is lost"
+        )
+        instead = "make one T.Pipelined loop of the two"
+    else:
+        where = "inside the condition around its pipelined loop instead of before it: elsewhere it is never set"
+        instead = "let the condition decide the loop's length, T.Pipelined(T.if_then_else(condition, n, 0))"
+    return Reason(
+        "moved-initialisation",
+        f"{kernel.name}: TileLang's warp specialisation sets {one.buffer} {where}",
+        kernel.line,
+        f'Turn it off with pass_configs={{"tl.disable_warp_specialized": True}}, or {instead}.',
+    )
 
 
 def _warnings(kernel: HarvestedKernel, compiled: Compiled, counts: Sequence[Traffic], gpu: Gpu) -> list[Reason]:

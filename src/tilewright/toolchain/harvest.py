@@ -73,6 +73,8 @@ class Harvest:
     parameters: tuple[TensorFacts, ...]
     outputs: tuple[TensorFacts, ...]
     reference_flops: float | None
+    reference_error: str
+    """What it raised when it ran without data, if that was more than PyTorch's lack of it."""
     kernels_built_in_forward: int
 
 
@@ -135,13 +137,15 @@ def _harvest(
         built, launched = len(recorder.requests), len(recorder.launched)
         with _blaming("calling it a second time"), counting(scalar) as census:
             outputs = call(*inputs)
+        reference_flops, reference_error = _reference_flops(reference, problem, inputs)
         return Harvest(
             kernels=_grouped(recorder.launched[launched:], recorder.requests),
             census=census,
             inputs=_facts_of(inputs),
             parameters=_facts_of(parameters),
             outputs=_facts_of(outputs),
-            reference_flops=_reference_flops(reference, problem, inputs),
+            reference_flops=reference_flops,
+            reference_error=reference_error,
             kernels_built_in_forward=len(recorder.requests) - built,
         )
 
@@ -268,17 +272,19 @@ def _symbolic_sizes(prim_func: tirx.PrimFunc, full: list[Any]) -> dict[tirx.Var,
     return sizes
 
 
-def _reference_flops(reference: types.ModuleType, problem: Problem, inputs: list[Any]) -> float | None:
-    """None where the reference does not run without data; what it computes is not checked here."""
-    entry = getattr(reference, problem.entry_point)
-    if problem.form == "function":
-        return flops_of(lambda: entry(*inputs))
+def _reference_flops(reference: types.ModuleType, problem: Problem, inputs: list[Any]) -> tuple[float | None, str]:
+    """None where it does not run without data, with what it raised. What it computes is not checked here."""
     try:
+        entry = getattr(reference, problem.entry_point)
+        if problem.form == "function":
+            return flops_of(lambda: entry(*inputs)), ""
         with torch.device("meta"):
             network = network_of(entry, reference.get_init_inputs()).to(TORCH_DTYPES[problem.precision])
+        return flops_of(lambda: network(*inputs)), ""
     except (RuntimeError, NotImplementedError):
-        return None
-    return flops_of(lambda: network(*inputs))
+        return None, ""
+    except Exception as error:  # a reference is any Python that a user wrote
+        return None, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _facts_of(value: object) -> tuple[TensorFacts, ...]:

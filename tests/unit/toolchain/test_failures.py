@@ -131,6 +131,24 @@ CASES = [
         KERNEL_LINE,
         "16 or more",
     ),
+    (
+        """
+            a = T.alloc_shared((64, 64), dtype)
+            c = T.alloc_fragment((64, 64), "float32")
+            T.clear(c)
+            for k in T.Pipelined(2, num_stages=2):
+                T.copy(X[0, k * 64], a)
+                T.gemm(a, a, c)
+            if row > 0:
+                for k in T.Pipelined(2, num_stages=2):
+                    T.copy(X[0, k * 64], a)
+                    T.gemm(a, a, c)
+            T.copy(c, Y[0, 0])
+        """,
+        "two pipelined loops copy into the same shared tile",
+        KERNEL_LINE,
+        "tl.disable_warp_specialized",
+    ),
 ]
 
 
