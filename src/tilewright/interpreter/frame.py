@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,10 @@ from tilewright.interpreter.values import Mask
 
 if TYPE_CHECKING:
     from tilewright.interpreter.memory import Storage
+
+
+Lottery = Callable[[int], Tensor]
+"""In which order so many lanes take their turn, where it shows: a permutation."""
 
 
 class Journal:
@@ -31,6 +36,9 @@ class Journal:
         if self._ends is not None and time.perf_counter() > self._ends:
             raise DeadlineExceeded(f"interpretation took longer than {self._deadline_s:g} s")
 
+    def has_time_for(self, seconds: float) -> bool:
+        return self._ends is None or time.perf_counter() + seconds < self._ends
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         return tuple(self._problems.values())
@@ -39,7 +47,9 @@ class Journal:
 class Frame:
     """The state of one chunk of thread blocks. `env` and `storages` are indexed by the program's slots."""
 
-    __slots__ = ("barriers", "block_tags", "blocks", "env", "journal", "line", "mask", "storages", "whole_grid")
+    __slots__ = (
+        "barriers", "block_tags", "blocks", "env", "journal", "line", "lottery", "mask", "storages", "whole_grid",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,6 +57,7 @@ class Frame:
         storages: dict[int, Storage],
         block_ids: Tensor,
         journal: Journal,
+        lottery: Lottery,
         whole_grid: bool,
     ) -> None:
         self.env = env
@@ -59,6 +70,7 @@ class Frame:
         self.barriers: dict[int, list[Any]] = {}
         self.line: int | None = None
         self.journal = journal
+        self.lottery = lottery
         self.whole_grid = whole_grid
 
     def fault(self, rule: str, message: str) -> Fault:

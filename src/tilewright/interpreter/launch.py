@@ -19,6 +19,7 @@ from tilewright.interpreter import barriers, intrinsics, loops, statements, tile
 from tilewright.interpreter.compiler import Axis, Program, Scope, compile_expression, compile_statement
 from tilewright.interpreter.frame import Frame, Journal
 from tilewright.interpreter.memory import Storage, global_storage, scope_of
+from tilewright.interpreter.ordering import check_fetches, note_differences, note_one_order
 from tilewright.interpreter.report import Report, Unsupported
 from tilewright.interpreter.tir import tirx
 from tilewright.interpreter.values import OUTSIDE, compute_dtype, thread_axis
@@ -44,14 +45,21 @@ def run(
     result depends on it beyond rounding. Raises `Fault`, `Unsupported`, `DeadlineExceeded`, and `ArgumentError`
     for arguments that the launcher would refuse."""
     check_arguments(prim_func, tensors)
-    journal = Journal(deadline_s)
+    journal, fetches = Journal(deadline_s), tir.fetches(prim_func)
+    if fetches:
+        check_fetches(prim_func)
+        if blocks is not None:
+            raise Unsupported("previous values of atomics when not all thread blocks run")
     # Torch functions are not to be redirected to another device while the machine itself runs.
     with torch._C.DisableTorchFunction(), torch.no_grad():
+        copies = [x.clone() if isinstance(x, Tensor) else x for x in tensors] if fetches else []
         host = _Host(prim_func, tensors, journal, seed)
-        launches = _statements(tir.host_body(prim_func))
-        last = max((i for i, stmt in enumerate(launches) if tir.is_launch(stmt)), default=-1)
-        for number, stmt in enumerate(launches):
-            host.execute(stmt, blocks if number == last else None)
+        host.run_all(prim_func, blocks)
+        if fetches and not journal.has_time_for(2 * (time.perf_counter() - journal.started)):
+            note_one_order(journal)
+        elif fetches:
+            _Host(prim_func, copies, journal, seed, backwards=True).run_all(prim_func, None)
+            note_differences(prim_func, tensors, copies, journal)
     return Report(host.blocks_run, host.blocks_total, journal.problems, time.perf_counter() - journal.started)
 
 
@@ -100,9 +108,13 @@ def _statements(body: tir.Stmt) -> list[tir.Stmt]:
 class _Host:
     """The host side of one call: values of parameters and symbolic sizes, global memory, statements in order."""
 
-    def __init__(self, prim_func: tir.PrimFunc, tensors: Sequence[Any], journal: Journal, seed: int) -> None:
+    def __init__(
+        self, prim_func: tir.PrimFunc, tensors: Sequence[Any], journal: Journal, seed: int, *, backwards: bool = False
+    ) -> None:
         self._journal = journal
         self._seed = seed
+        self._backwards = backwards
+        self._chance = torch.Generator().manual_seed(seed)
         self._program = Program(threads=(1, 1, 1))
         self._env: dict[int, Any] = {}
         self._memory: dict[int, Storage] = {}
@@ -120,6 +132,12 @@ class _Host:
                 for symbol, number in zip(symbols, numbers):
                     if isinstance(symbol, tirx.Var):
                         self._env.setdefault(self._program.slot(symbol), int(number))
+
+    def run_all(self, prim_func: tir.PrimFunc, blocks: Sequence[int] | None) -> None:
+        launches = _statements(tir.host_body(prim_func))
+        last = max((i for i, stmt in enumerate(launches) if tir.is_launch(stmt)), default=-1)
+        for number, stmt in enumerate(launches):
+            self.execute(stmt, blocks if number == last else None)
 
     def execute(self, stmt: tir.Stmt, blocks: Sequence[int] | None) -> None:
         if tir.is_launch(stmt):
@@ -140,7 +158,11 @@ class _Host:
         return code(self._frame(torch.zeros(1, dtype=torch.int64), whole_grid=False))
 
     def _frame(self, ids: Tensor, whole_grid: bool) -> Frame:
-        return Frame(dict(self._env), dict(self._memory), ids, self._journal, whole_grid)
+        return Frame(dict(self._env), dict(self._memory), ids, self._journal, self._draw, whole_grid)
+
+    def _draw(self, lanes: int) -> Tensor:
+        order = torch.randperm(lanes, generator=self._chance)
+        return order.flip(0) if self._backwards else order
 
     def _launch(self, launch: tir.Launch, blocks: Sequence[int] | None) -> None:
         extents = self.grid(launch)
@@ -170,6 +192,8 @@ class _Host:
         chunks = [chunk for chunk in _chunks(ids, extents, at_once) if chunk.numel()]
         if self._seed:
             random.Random(self._seed).shuffle(chunks)
+        if self._backwards:
+            chunks.reverse()
         for chunk in chunks:
             self._journal.check_deadline()
             frame = self._frame(chunk, whole_grid=chunk.numel() == total)

@@ -93,6 +93,7 @@ def _check_freshness(address: Address, frame: Frame, owners: Tensor) -> None:
     if bool(foreign.any()):
         frame.note(
             "read-of-another-blocks-write",
-            f"{address.name} is read where another thread block of the same launch wrote it; nothing orders the two",
+            f"{address.name} is read where another thread block of the same launch wrote it; nothing orders the two "
+            "(an atomic that returns its previous value would, with memory_order='acq_rel')",
             address.name,
         )

@@ -29,6 +29,7 @@ from tilewright.interpreter.expressions import Deferred
 from tilewright.interpreter.frame import Frame
 from tilewright.interpreter.loops import LoopBreak
 from tilewright.interpreter.memory import scope_of
+from tilewright.interpreter.repetition import compile_repetition_check
 from tilewright.interpreter.report import Unsupported
 from tilewright.interpreter.stores import compile_store
 from tilewright.interpreter.tir import tirx
@@ -129,10 +130,12 @@ def _binding(stmt: Any, scope: Scope) -> Action:
         if is_fixed(value, scope):
             program.fixed.add(stmt.var)
     needs = [program.slot(var) for var in tir.variables(value) if var not in scope.axes]
-    code = compile_expression(value, scope)
+    code, once = compile_expression(value, scope), any(map(tir.is_fetch, tir.nodes(value)))
 
     def run(frame: Frame) -> None:
         if any(frame.env.get(need) is None for need in needs):
+            if once:
+                raise Unsupported("the previous value of an atomic, bound where not all it needs is known")
             frame.env[slot] = Deferred(code)
             return
         result = code(frame)
@@ -212,7 +215,14 @@ def _store(stmt: Any, scope: Scope) -> Action:
         return located(stmt, accumulation)
     value = compile_expression(stmt.value, scope)
     write = compile_store(stmt.buffer, list(stmt.indices), scope)
-    return located(stmt, lambda frame: write(frame, value(frame)))
+    check = compile_repetition_check(stmt, value, scope)
+
+    def run(frame: Frame) -> None:
+        write(frame, value(frame))
+        if check is not None:
+            check(frame)
+
+    return located(stmt, run)
 
 
 @compiles(STATEMENTS, "IfThenElse")

@@ -4,8 +4,8 @@ Two active lanes that write different values to one element in one statement rac
 memory, a problem on fragments (which thread owns what is the compiler's choice there). So do two thread blocks that
 write different values to one element of a global tensor at any time of a launch. Equal values are fine.
 
-Not seen: races between reads and writes of different threads, and between different statements of one block
-(TileLang puts the barriers in)."""
+Not seen: races between reads and writes of different threads (but see `repetition`), and between different statements
+of one block (TileLang puts the barriers in)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from tilewright.interpreter.addressing import (
 from tilewright.interpreter.compiler import Scope, Write
 from tilewright.interpreter.frame import Frame
 from tilewright.interpreter.memory import Storage, StorageOf, is_private
+from tilewright.interpreter.repetition import ONCE
 from tilewright.interpreter.report import Unsupported
 from tilewright.interpreter.tir import tirx
-from tilewright.interpreter.values import Mask, Value, both, common_lanes, lifted
+from tilewright.interpreter.values import OUTSIDE, Mask, Value, both, common_lanes, lifted, varies_by_thread
 
 
 def compile_store(
@@ -153,6 +154,7 @@ def _scatter(address: Address, storage: Storage, frame: Frame, value: Value, mas
     offset = lifted(offsets, rank) if isinstance(offsets, Tensor) else torch.full([1] * rank, offsets)
     spread = _filled(value, storage.flat)
     spread = lifted(spread, rank)
+    by_threads = rank == OUTSIDE and varies_by_thread(spread) and not varies_by_thread(offset)
     tags = lifted(frame.block_tags, rank)
     lanes = common_lanes(offset.shape, spread.shape, offset.shape if active is None else active.shape)
     if storage.kind == "global":
@@ -170,15 +172,17 @@ def _scatter(address: Address, storage: Storage, frame: Frame, value: Value, mas
         _check_owners(address, frame, (taken != 0) & (taken != tags), memory[offset], spread)
         owners[offset] = tags
     memory[offset] = spread
-    _check_race(address, storage, frame, _differ(memory[offset], spread))
+    _check_race(address, storage, frame, _differ(memory[offset], spread), by_threads)
 
 
-def _check_race(address: Address, storage: Storage, frame: Frame, lost: Tensor) -> None:
+def _check_race(address: Address, storage: Storage, frame: Frame, lost: Tensor, by_threads: bool) -> None:
     """A write that does not read back was overwritten by another lane with another value."""
     count = int(lost.sum())
     if not count:
         return
     message = f"{count} writes to {address.name} meet another lane's write of a different value to the same element"
+    if by_threads:
+        message += f"; every active thread of the block executes this: {ONCE}"
     if storage.racing_is_certain:
         raise frame.fault("write-write-race", message)
     frame.note("write-write-race", message + " (a fragment: the last in loop order is kept)", address.name)

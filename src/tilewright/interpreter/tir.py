@@ -30,6 +30,7 @@ TILE_OP_PREFIX = "tl.tileop."
 DEFAULT_THREADS = (128, 1, 1)  # T.Kernel without threads= on CUDA
 
 _DIMENSION = {"x": 0, "y": 1, "z": 2}
+_ACQUIRE_AND_RELEASE = (4, 5)  # memory_order="acq_rel" and "seq_cst" of an atomic
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,21 @@ def nodes(root: Any) -> Iterator[Any]:
 
 def variables(root: Any) -> set[Var]:
     return {node for node in nodes(root) if isinstance(node, tirx.Var)}
+
+
+def is_fetch(node: Any) -> bool:
+    """An atomic update that returns what it found: evaluating it twice would update twice."""
+    return isinstance(node, tirx.Call) and op_name(node).endswith("_ret_elem_op")
+
+
+def fetches(func: PrimFunc) -> bool:
+    return any(map(is_fetch, nodes(func.body)))
+
+
+def orders_memory(fetch: Call) -> bool:
+    """Whether what blocks wrote before it can be seen by those whose turn at it comes later."""
+    order = constant(fetch.args[2]) if len(fetch.args) > 2 else 0
+    return order in _ACQUIRE_AND_RELEASE
 
 
 def op_name(call: Call) -> str:

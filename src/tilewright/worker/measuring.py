@@ -272,6 +272,7 @@ def _measured(rounds: Sequence[list[_Result]], job: Job) -> Measured:
             stopped_early=any(result.timing.stopped_early for result in results),
             comparisons=tuple(c for one in taken for c in one if (c.baseline, c.clock) != (baseline, "device")),
             census=rounds[0][0].census.shares,
+            busy_ms=rounds[0][0].census.busy_us / 1e3 if rounds[0][0].census.shares else None,
             seeds=tuple(result.trial.seed for result in results),
             confirmations=tuple(headlines) if len(rounds) > 1 else (),
             isolation=results[0].rung,

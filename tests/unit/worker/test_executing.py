@@ -66,6 +66,43 @@ def test_a_kernel_that_forgets_columns_is_wrong(cpu_host: WorkerHost) -> None:
     assert "columns 448 and up" in verdict.failure.mismatch.message
 
 
+SUMS = """
+import tilelang
+import tilelang.language as T
+import torch
+
+
+@tilelang.jit
+def row_sums(rows, columns):
+    @T.prim_func
+    def main(X: T.Tensor((rows, columns), "float16"), Y: T.Tensor((rows,), "float32")):
+        with T.Kernel(rows, threads=128) as row:
+            part = T.alloc_fragment((columns,), "float32")
+            total = T.alloc_fragment((1,), "float32")
+            T.copy(X[row, 0], part)
+            T.reduce_sum(part, total, dim=0)
+            T.atomic_add(Y[row], total[0])
+
+    return main
+
+
+class ModelNew(torch.nn.Module):
+    def forward(self, x):
+        y = torch.zeros(x.shape[0], dtype=torch.float32, device=x.device)
+        row_sums(x.shape[0], x.shape[1])(x, y)
+        return y
+"""
+
+
+def test_a_wrong_value_is_explained_by_what_every_thread_adds(cpu_host: WorkerHost) -> None:
+    summed = Problem("Sums", REFERENCE.replace("torch.relu(x) * 2", "x.float().sum(dim=1)"))
+    verdict = SemanticGate(cpu_host, budget_s=20).check(Candidate(SUMS), summed, Evidence())
+    assert isinstance(verdict.failure, Wrong)
+    assert verdict.failure.mismatch.cause.startswith(
+        "line 16: an atomic add of one value is executed by every thread"
+    )
+
+
 def test_an_access_out_of_bounds_is_rejected_with_its_line(cpu_host: WorkerHost) -> None:
     beyond = '            s = T.alloc_shared((columns,), "float16")\n            for j in T.serial(columns + 1):\n'
     beyond += "                s[j] = T.float16(0)\n            for j in T.Parallel"

@@ -230,7 +230,7 @@ while True:
     os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
 """
     failure = outcome(nursery, source)
-    assert "started more than 512 processes" in failure.message
+    assert "started more than 128 processes" in failure.message
     assert not processes_in(failure.message.rpartition("last printed: ")[2])
 
 

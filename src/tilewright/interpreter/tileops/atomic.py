@@ -1,18 +1,20 @@
-"""What do T.atomic_add, T.atomic_max, T.atomic_min, T.atomic_or and their wide forms update?"""
+"""What do T.atomic_add, T.atomic_max, T.atomic_min, T.atomic_or and their wide forms update, and return?"""
 
 from __future__ import annotations
 
 from tilewright.interpreter import tir
-from tilewright.interpreter.atomics import compile_atomic
+from tilewright.interpreter.atomics import compile_atomic, compile_fetch
 from tilewright.interpreter.compiler import CALLS, EFFECTS, Action, Code, Scope, compile_expression, compiles
 from tilewright.interpreter.frame import Frame
 from tilewright.interpreter.loads import compile_load
 from tilewright.interpreter.report import Unsupported
 from tilewright.interpreter.stores import compile_store
 from tilewright.interpreter.tileops.registry import over, proper_extents, tile_op, within
+from tilewright.interpreter.values import Value
 
 _WIDE = {"tl.atomic_addx2_elem_op": 2, "tl.atomic_addx4_elem_op": 4}
 _SCALAR = {f"tl.atomic_{kind}_elem_op": kind for kind in ("add", "max", "min", "or")}
+_RETURNING = {f"tl.atomic_{kind}_ret_elem_op": kind for kind in ("add", "max", "min")}
 
 
 @tile_op("atomicadd", "atomicmax", "atomicmin")
@@ -39,6 +41,23 @@ def _element_update(call: tir.Call, scope: Scope) -> Action:
     kind = _SCALAR[tir.op_name(call)]
     update = compile_atomic(kind, element.buffer, list(element.indices), scope, collective=False)
     return lambda frame: update(frame, value(frame))
+
+
+@compiles(CALLS, *_RETURNING)
+def _element_fetch(call: tir.Call, scope: Scope) -> Code:
+    """The element as each lane found it before its update."""
+    element = _target(call)
+    value, orders = compile_expression(call.args[1], scope), tir.orders_memory(call)
+    fetch = compile_fetch(_RETURNING[tir.op_name(call)], element.buffer, list(element.indices), scope)
+
+    def evaluate(frame: Frame) -> Value:
+        found = fetch(frame, value(frame))
+        if orders:
+            for storage in frame.storages.values():
+                storage.owners = None
+        return found
+
+    return evaluate
 
 
 @compiles(EFFECTS, *_WIDE)

@@ -9,10 +9,16 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import time
 from collections.abc import Collection
 from pathlib import Path
 
-MOST_PROCESSES = 512
+MOST_PROCESSES = 128
+"""Compilers of a forward need dozens."""
+_MOST_ASKED = 64
+"""Of more processes nobody asks what each holds. It takes long where they fork: both need the same lock."""
+_ASKING_S = 0.3
+_LEFT_SHARE = 0.1
 
 
 def living(but: Collection[int] = ()) -> list[int]:
@@ -46,7 +52,7 @@ class Watch:
         if len(self._found) > MOST_PROCESSES:
             return f"started more than {MOST_PROCESSES} processes"
         # Pages shared among them are counted several times at first, and exactly where that matters.
-        if sum(map(_resident, self._found)) > self._memory_bytes and self._held() > self._memory_bytes:
+        if sum(map(_resident, self._found)) > self._memory_bytes and self._holds_too_much():
             return f"used more than {self._memory_bytes / 1e9:.3g} GB of memory"
         return ""
 
@@ -65,8 +71,18 @@ class Watch:
         # One whose parent ended in the meantime gets another, and is looked at again.
         self._others |= {pid for pid, parent in parents.items() if parent in self._others or parent == 0}
 
-    def _held(self) -> int:
-        return sum(map(_proportional, self._found))
+    def _holds_too_much(self) -> bool:
+        """Of many processes: whether the machine has little left. Where asking them takes too long: not yet."""
+        if len(self._found) > _MOST_ASKED:
+            return _share_available() < _LEFT_SHARE
+        held, end = 0, time.monotonic() + _ASKING_S
+        for pid in self._found:
+            held += _proportional(pid)
+            if held > self._memory_bytes:
+                return True
+            if time.monotonic() > end:
+                break
+        return False
 
 
 def _processes() -> set[int]:
@@ -78,6 +94,13 @@ def _parent(pid: int) -> int | None:
         stat = Path("/proc", str(pid), "stat").read_text(errors="replace")
         return int(stat.rpartition(")")[2].split()[1])
     return None
+
+
+def _share_available() -> float:
+    """Of the machine's memory."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return kib["MemAvailable"] / kib["MemTotal"]
 
 
 def _resident(pid: int) -> int:

@@ -202,6 +202,18 @@ def adopt_orphans() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def kill_all(leader: int, as_init: bool) -> None:
+    """A process of this one's that leads a group, and what came from it, before any of them is waited for: while one
+    that was killed comes to its end, hundreds of others go on forking. What left the group is for `sweep`."""
+    with contextlib.suppress(ProcessLookupError):
+        if as_init:
+            os.kill(-1, signal.SIGKILL)
+        else:
+            os.killpg(leader, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # before it led a group
+        os.kill(leader, signal.SIGKILL)
+
+
 def sweep(keep: Collection[int] = (), as_init: bool = False, seconds: float = 5.0) -> None:
     """Kill all descendants of this process but those in `keep` and theirs; reap those that became its children."""
     if as_init:  # all of its namespace at once, so that none has the time to fork

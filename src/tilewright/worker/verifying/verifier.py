@@ -137,7 +137,8 @@ class Trial:
             header = self.runner.answer(self.deadline)
             self._judge_manners(header, expected)
             outputs = self._outputs(expected)
-            self.judge(outputs, expected, cause=_OLD_WEIGHTS if family == "first" and len(self._built) > 1 else "")
+            old_weights = family == "first" and len(self._built) > 1
+            self.judge(outputs, expected, cause=_OLD_WEIGHTS if old_weights else _warned_of(header))
             self._look_at_inputs(request, given, expected)
             self._look_at_earlier(refill)
             self._earlier, self._aliased = outputs, header.get("aliased") is True
@@ -364,6 +365,25 @@ def construction(reference: Reference, seed: int, backward: Backward | None = No
     return request
 
 
+def _warned_of(header: Header) -> str:
+    """The cause that the interpreter, where it was at work, may have seen in the call. In words from here: the
+    process is the candidate's, and only the names of what it warns of are taken from it."""
+    execution = header.get("execution")
+    warnings = execution.get("warnings") if isinstance(execution, dict) else None
+    for warning in warnings if isinstance(warnings, list) else ():
+        if isinstance(warning, list) and len(warning) == 3 and isinstance(warning[0], str) and warning[0] in _CAUSES:
+            place = f"line {warning[2]}: " if type(warning[2]) is int else ""
+            return place + _CAUSES[warning[0]]
+    return ""
+
+
+_EVERY_THREAD = "is executed by every thread of the block; guard it with one thread, or put it into a T.Parallel loop"
+_CAUSES = {
+    "atomic-add-by-every-thread": f"an atomic add of one value {_EVERY_THREAD}",
+    "update-by-every-thread": f"an update of one element {_EVERY_THREAD}",
+    "result-depends-on-order": "what is computed from the old value of an atomic depends on the order of the threads",
+}
+"""Warnings of the interpreter (`tilewright.interpreter`) that explain a wrong value."""
 _OLD_WEIGHTS = "weights cached from an earlier draw"
 _SHARED = "a shared static output buffer"
 

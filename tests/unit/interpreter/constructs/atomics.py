@@ -97,7 +97,7 @@ def loaded_and_stored() -> Any:
     return kernel
 
 
-@shows("atomic_add", torch.zeros(1, dtype=torch.int32), not_checked="atomic_add_ret")
+@shows("atomic_add", ZERO, equals=torch.arange(64, dtype=torch.int32))
 def previous_values() -> Any:
     @T.prim_func
     def kernel(C: T.Tensor((1,), "int32"), B: T.Tensor((64,), "int32")):
@@ -105,5 +105,57 @@ def previous_values() -> Any:
             place = T.alloc_var("int32")
             place = T.atomic_add(C[0], 1, return_prev=True)
             B[place] = place
+
+    return kernel
+
+
+@shows("atomic_add", X, torch.zeros(4, 64), ZERO, torch.zeros(64), equals=X.sum(0))
+def last_block_adds_up() -> Any:
+    """Each block takes a number when its part is written; the one that takes the last number adds the parts up."""
+
+    @T.prim_func
+    def kernel(
+        A: T.Tensor((4, 64), "float32"),
+        Parts: T.Tensor((4, 64), "float32"),
+        Taken: T.Tensor((1,), "int32"),
+        B: T.Tensor((64,), "float32"),
+    ):
+        with T.Kernel(4, threads=64) as bx:
+            number = T.alloc_shared((1,), "int32")
+            for i in T.Parallel(64):
+                Parts[bx, i] = A[bx, i]
+            T.sync_threads()
+            if T.get_thread_binding() == 0:
+                number[0] = T.atomic_add(Taken[0], 1, memory_order="acq_rel", return_prev=True)
+            T.sync_threads()
+            if number[0] == 3:
+                for i in T.Parallel(64):
+                    B[i] = Parts[0, i] + Parts[1, i] + Parts[2, i] + Parts[3, i]
+
+    return kernel
+
+
+@shows("atomic_max", BITS, ZERO, ZERO, equals=BITS.amax().view(1))
+def previous_maxima() -> Any:
+    """The largest of what was found and what was brought is the largest of all, in any order."""
+
+    @T.prim_func
+    def kernel(A: T.Tensor((256,), "int32"), M: T.Tensor((1,), "int32"), B: T.Tensor((1,), "int32")):
+        with T.Kernel(2, threads=128) as bx:
+            mine = T.alloc_local((1,), "int32")
+            mine[0] = A[bx * 128 + T.get_thread_binding()]
+            found = T.atomic_max(M[0], mine[0], return_prev=True)
+            T.atomic_max(B[0], T.max(found, mine[0]))
+
+    return kernel
+
+
+@shows("atomic_addx2", HALF, HALF[0] * 0, HALF[0] * 0, not_checked="atomic_addx2_ret")
+def previous_pairs() -> Any:
+    @T.prim_func
+    def kernel(A: T.Tensor((4, 64), "float16"), B: T.Tensor((64,), "float16"), C: T.Tensor((64,), "float16")):
+        with T.Kernel(4, threads=32) as bx:
+            tx = T.get_thread_binding()
+            C[tx * 2 : tx * 2 + 2] = T.atomic_addx2(B[tx * 2], A[bx, tx * 2], return_prev=True)
 
     return kernel
