@@ -137,6 +137,8 @@ class Subject:
         """Start it, resume it, or begin the next run where this one has ended."""
         if self.started and self.process.poll() is None:
             return
+        if self.started and self.process.returncode == 2:  # the next start would end like this one
+            sys.exit(f"--program {self.program} can't run here")
         if self.started and self.process.returncode >= 0:
             self._ended()
         self.resumed += bool(self.stored)

@@ -7,7 +7,6 @@ samples say, or where a stored ratio isn't the median of its own pairs.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.findings import false_first, named_first
-from tilewright import jsonform
-from tilewright.records import Evaluation, Measured, Measurement
-from tilewright.scores import mean_interval
+from benchmarks.recomputed import evaluation as _evaluation
+from benchmarks.recomputed import same as _same
+from benchmarks.search_tables import heldout_table, tuning_table
+from tilewright.records import Evaluation, Measured
 from tilewright.worker.timing.intervals import median_interval
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE / "RESULTS.md"
-TOLERANCE = 1e-6
 _ROUNDED = 5e-3
 """For pairs that were stored in ms with five decimals: of a kernel of 5 us that is a fifth of a percent."""
 
@@ -50,6 +49,12 @@ def render(results: Path) -> str:
     picks = list(_rows(results / "offline_picks.jsonl"))
     if picks:
         parts.append(_gain_table("What the offline run picked, measured afterwards", _PICKS_INTRO, picks))
+    heldout = list(_rows(results / "heldout.jsonl"))
+    if heldout:
+        parts.append(heldout_table(heldout))
+    tuned = list(_rows(results / "tuning.jsonl"))
+    if tuned:
+        parts.append(tuning_table(tuned))
     samples = list(_rows(results / "samples.jsonl"))
     if samples:
         parts.append(_sample_table(samples))
@@ -326,32 +331,6 @@ def _where(evaluations: Sequence[Evaluation], rows: Sequence[dict[str, Any]]) ->
             if text not in seen:
                 seen.append(text)
     return f"Measured on: {'; '.join(seen)}; commit {commits}"
-
-
-def _evaluation(plain: Any) -> Evaluation:
-    evaluation: Evaluation = jsonform.from_plain(Evaluation, plain)
-    if isinstance(evaluation, Measured):
-        _recompute(evaluation.measurement)
-    return evaluation
-
-
-def _recompute(measurement: Measurement) -> None:
-    parts = []
-    for timing in measurement.timings:
-        ratio, low, high = median_interval([baseline / candidate for candidate, baseline in timing.pairs])
-        _same(timing.ratio, ratio, f"ratio at {timing.workload}")
-        parts.append((timing.weight, ratio, low, high))
-    for name, stored, computed in zip(
-        ("speedup_ratio", "low", "high"),
-        (measurement.speedup_ratio, measurement.low, measurement.high),
-        mean_interval(parts),
-    ):
-        _same(stored, computed, name)
-
-
-def _same(stored: float, computed: float, what: str, tolerance: float = TOLERANCE) -> None:
-    if not math.isclose(stored, computed, rel_tol=tolerance):
-        raise ValueError(f"{what}: stored {stored}, the pairs give {computed}")
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
