@@ -155,7 +155,7 @@ def _with_options(config: OptimizationConfig | None, options: dict[str, object])
 
 
 def _result(outcome: Outcome) -> Result:
-    return Result(outcome.run, outcome.saved, outcome.usd, outcome.tokens)
+    return Result(outcome.run, outcome.saved, outcome.usd, outcome.tokens, outcome.gpu)
 
 
 def _path(given: str | Path | None) -> Path | None:

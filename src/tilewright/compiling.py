@@ -12,6 +12,7 @@ from tilewright import wiring
 from tilewright.analysis import llm_rule
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve
 from tilewright.errors import AwaitingAnswers, ModelUnavailable, UsageError
+from tilewright.hardware import Gpu, known_as
 from tilewright.lm import PATIENT, Model, Patience
 from tilewright.proposers.llm import LlmProposer, signatures
 from tilewright.proposers.llm.compiling import Played, compiled
@@ -33,10 +34,11 @@ _DEADLINE_S = 180.0
 
 @dataclass(frozen=True)
 class Case:
-    """A turn of a recorded run as it began, and how its candidates are judged."""
+    """A turn of a recorded run as it began, how its candidates are judged, and what the run knew of the GPU."""
 
     brief: Brief
     job: Job
+    gpu: Gpu | None
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,10 @@ class _Bench:
 
     def play(self, case: Case, own: Mapping[str, str]) -> Played:
         """Analysis, one hypothesis, its module, one repair where that fails."""
+        with known_as(case.gpu):
+            return self._play(case, own)
+
+    def _play(self, case: Case, own: Mapping[str, str]) -> Played:
         said: list[str] = []
         reading = llm_rule.LlmRule(self._model, own=own)
         proposer = LlmProposer(self._model, reading.of_brief, 1, said.append, own)
@@ -166,7 +172,7 @@ def _cases(runs: Sequence[Run], store: Store) -> Iterator[Case]:
             told = store.told(run.id, place_of(turn))
             brief = turn_brief(run, turn, limit=1)
             if told is not None and score(brief.parent.evaluation) is not None:
-                yield Case(brief.with_told(told), _job(run, brief, options))
+                yield Case(brief.with_told(told), _job(run, brief, options), store.gpu(run.id))
 
 
 def _job(run: Run, brief: Brief, options: OptimizationConfig) -> Job:

@@ -22,6 +22,7 @@ from tilewright.lm.keys import keys_in
 from tilewright.lm.models import DEFAULT_MODEL, ModelSpec, parse_models
 from tilewright.problems import parse_precision
 from tilewright.records import Precision
+from tilewright.search.policies import Policy, policy_named
 from tilewright.wording.instructions import of_program
 
 GPUS_VARIABLE = "TILEWRIGHT_GPUS"
@@ -116,6 +117,10 @@ class OptimizationConfig:
     repair: bool = option(False, "When the kernel is wrong, make that the first task instead of stopping.")
     near_optimal: float = option(
         0.95, "Stop when the best is within this share of what the GPU allows the problem; 0 never does."
+    )
+    search: str = option(
+        "greedy",
+        "What a turn grows from: greedy, the best alone; beam:N, the best N structures, which share its candidates.",
     )
     patience: int = option(2, "Turns without progress before the search stops.")
     tune_budget: int = option(24, "Knob settings tried per turn.")
@@ -214,6 +219,7 @@ class Settings:
     out: Path | None
     repair: bool
     near_optimal: float
+    search: Policy
     patience: int
     tune_budget: int
     candidates: int
@@ -312,6 +318,7 @@ def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = 
         out=Path(config.out) if config.out else None,
         repair=config.repair,
         near_optimal=config.near_optimal,
+        search=policy_named(config.search),
         patience=config.patience,
         tune_budget=config.tune_budget,
         candidates=config.candidates,

@@ -7,7 +7,9 @@ import functools
 import importlib.resources
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -120,10 +122,10 @@ class Ceilings:
 def load_gpu(name: str) -> Gpu:
     """The GPU of a short name or alias, upper or lower case; `ConfigError` names the known ones.
 
-    One that was added to this process goes before the table's of that name.
+    One that `known_as` names goes first, then one that was added to this process, then the table's of that name.
     """
     wanted = _folded(name)
-    gpus = (*_ADDED.values(), *all_gpus())
+    gpus = (*_KNOWN.get(), *_ADDED.values(), *all_gpus())
     found = next((gpu for gpu in gpus if wanted in {_folded(gpu.name), *map(_folded, gpu.aliases)}), None)
     if found and found.vendor == "NVIDIA":
         return found
@@ -149,6 +151,19 @@ def gpu_for_device_name(device_name: str) -> Gpu | None:
 def add_gpu(gpu: Gpu) -> None:
     """Make a GPU known to this process under its name; one of that name in the table is replaced."""
     _ADDED[_folded(gpu.name)] = gpu
+
+
+@contextmanager
+def known_as(gpu: Gpu | None) -> Iterator[None]:
+    """Within the block this is the GPU of its name, also in threads that take its context over; None changes nothing.
+
+    So runs that go on side by side may each know a GPU by what it reached when they began.
+    """
+    token = _KNOWN.set((gpu, *_KNOWN.get()) if gpu else _KNOWN.get())
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
 
 
 def add_gpus(path: Path) -> None:
@@ -219,6 +234,7 @@ def gpu_from_device(name: str, properties: Mapping[str, float]) -> Gpu:
 
 
 _ADDED: dict[str, Gpu] = {}
+_KNOWN: ContextVar[tuple[Gpu, ...]] = ContextVar("known_as", default=())
 
 # Compute capability from which on it holds: resident blocks per multiprocessor (CUDA C++ Programming Guide, technical
 # specifications), and multiply-adds per clock and multiprocessor in fp32 and, dense, on the tensor cores in fp16 with

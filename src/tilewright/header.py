@@ -114,6 +114,14 @@ def read_stats(text: str) -> dict[str, object]:
     return stats if isinstance(stats, dict) else {}
 
 
+def read_measured_by(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
+    """(versions, the kernel's id) of a header that tilewright wrote; empty for other files."""
+    said = _fields(_docstring(text)).get("Measured By", "")
+    versions, kernel = re.search(r"\(([^)]*)\)", said), re.search(r"\bkernel ([0-9a-f]{16})\b", said)
+    words = [part.strip().partition(" ") for part in versions.group(1).split(",")] if versions else []
+    return tuple((name, value) for name, _, value in words if value), kernel.group(1) if kernel else ""
+
+
 def base_stem(stem: str) -> str:
     """`2_10_optimized_1.234x` -> `2_10`: the kernel that an optimised file grew from."""
     return re.sub(r"(_optimized_[0-9.]+x|_candidate_est)(_[0-9]+)?$", "", stem)

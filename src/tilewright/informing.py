@@ -11,12 +11,14 @@ from tilewright.analysis.standing import standings
 from tilewright.guidelines import create_optimization_guidelines
 from tilewright.hardware import Gpu
 from tilewright.protocols import Retriever
-from tilewright.records import Brief, Lesson, Told
+from tilewright.records import Brief, Example, Lesson, Told
 from tilewright.scores import score
-from tilewright.wording import kernels
+from tilewright.wording import kernels, teaching
 
 LESSONS = 8
 """Of all that were learned, the ones that a proposer is told; the newest."""
+_LOOKED_AT, _ALIKE = 3, 0.5
+"""So many times the examples wanted are looked at; as relevant as the first is one with this share of its score."""
 
 
 class Informer:
@@ -30,7 +32,8 @@ class Informer:
     def __call__(self, brief: Brief) -> Told:
         parent, problem = brief.parent, brief.problem
         reached = score(parent.evaluation)
-        examples = self._retriever.retrieve(problem, parent.candidate, self._examples, parent.findings)
+        found = self._retriever.retrieve(problem, parent.candidate, _LOOKED_AT * self._examples, parent.findings)
+        examples = _worth_showing(found)[: self._examples]
         guidelines: Sequence[str] = ()
         if reached is not None and reached.kind == "measured":  # an estimate is no speedup
             guidelines = create_optimization_guidelines(
@@ -44,3 +47,9 @@ class Informer:
         rows = standings(evidence, problem, self._gpu, reached is not None)
         standing = [kernels.standing(one) for one in rows]
         return Told(tuple(examples), tuple(guidelines), tuple(self._lessons()[:LESSONS]), tuple(standing))
+
+
+def _worth_showing(found: Sequence[Example]) -> Sequence[Example]:
+    """Slow kernels would be imitated, so they are shown only where nothing else is about as relevant."""
+    others = [one for one in found if not teaching.only_slow(one)]
+    return others if any(one.score >= _ALIKE * found[0].score for one in others) else found

@@ -89,7 +89,7 @@ def _hints(kind: type) -> dict[str, Any]:
 def _union(arguments: tuple[Any, ...], plain: Any) -> Any:
     if plain is None and type(None) in arguments:
         return None
-    if set(arguments) == set(records.EVALUATIONS) | {type(None)}:
+    if set(arguments) - {type(None)} <= set(records.EVALUATIONS):
         return from_plain(records.Evaluation, plain)
     failures = []
     for argument in arguments:

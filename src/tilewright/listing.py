@@ -46,7 +46,7 @@ def list_kernels(folder: Path | None = None) -> list[Listed]:
     root = folder or corpus_root()
     if not root.is_dir():
         raise KernelNotFound(f"Could not find kernel folder {str(root)!r}. Give one: tilewright list DIR")
-    listed = [_read(path) for path in sorted(root.rglob("*.py")) if not path.name.startswith(("_", "."))]
+    listed = [read(path) for path in sorted(root.rglob("*.py")) if not path.name.startswith(("_", "."))]
     best_offspring: dict[Path, float] = {}
     for kernel in listed:
         parent = kernel.path.with_name(base_stem(kernel.path.stem) + ".py")
@@ -59,6 +59,15 @@ def list_kernels(folder: Path | None = None) -> list[Listed]:
         for kernel in listed
     ]
     return sorted(marked, key=lambda k: (k.level or 99, k.problem_id or 0, k.path.name))
+
+
+def read(path: Path) -> Listed:
+    """What a kernel file's name and header say. Raises `OSError`."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        head = file.read(8192)
+    header = read_header(head, path.stem)
+    level, number = numbers_in_name(path)
+    return Listed(path, level, number, header.problem or path.stem, header.speedup_ratio)
 
 
 def slow_kernels(threshold: float, folder: Path | None = None) -> SlowList:
@@ -75,11 +84,3 @@ def slow_kernels(threshold: float, folder: Path | None = None) -> SlowList:
         sum(kernel.speedup_ratio is None for kernel in kernels),
         sum(kernel.superseded for kernel in kernels),
     )
-
-
-def _read(path: Path) -> Listed:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        head = file.read(8192)
-    header = read_header(head, path.stem)
-    level, number = numbers_in_name(path)
-    return Listed(path, level, number, header.problem or path.stem, header.speedup_ratio)

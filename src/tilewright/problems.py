@@ -32,17 +32,18 @@ def find_reference(level: int, problem_id: int, root: Path | None = None) -> Pat
     """The reference of a KernelBench problem.
 
     `root` may be a KernelBench checkout (v0 and v0.1 keep `KernelBench/level2/10_*.py`) or any folder
-    that holds `level2/10_*.py`.
+    that holds `level2/10_*.py` or `level2/2_10_*.py`.
     """
     root = root or problems_root()
     folders = [root / part / f"level{level}" for part in ("", "KernelBench", "KernelBench/KernelBench")]
     for folder in folders:
-        matches = sorted(folder.glob(f"{problem_id}_*.py"))
+        matches = sorted(path for path in folder.glob("*.py") if _number(path.stem, level) == problem_id)
         if matches:
             return matches[0]
     looked = ", ".join(str(f) for f in folders if f.is_dir()) or str(root)
     raise ProblemError(
-        f"No reference for problem {level}_{problem_id}: no file {problem_id}_*.py in {looked}. "
+        f"No reference for problem {level}_{problem_id}: no file {problem_id}_*.py or {level}_{problem_id}_*.py in "
+        f"{looked}. "
         "Name one with --reference FILE, or a KernelBench checkout with --problems DIR."
     )
 
@@ -62,13 +63,13 @@ def load_problem(path: Path, precision: Precision = "fp16", workloads: tuple[str
             f"{path}: no {', '.join(missing)}. A reference defines Model, get_inputs and get_init_inputs; "
             "for a plain function use --reference FILE:FUNCTION with --inputs."
         )
-    match = re.match(r"(\d+)_", path.stem)
-    level = re.fullmatch(r"level(\d+)", path.parent.name)
+    in_folder = re.fullmatch(r"level(\d+)", path.parent.name)
+    level = int(in_folder.group(1)) if in_folder else None
     return Problem(
         name=path.stem,
         source=source,
-        level=int(level.group(1)) if level else None,
-        problem_id=int(match.group(1)) if match and level else None,
+        level=level,
+        problem_id=_number(path.stem, level) if level is not None else None,
         precision=precision,
         workloads=_named_workloads(path, tree, workloads),
         support=support_files(path, source),
@@ -123,9 +124,9 @@ def problem_for(
     if level is None or number is None:
         named = re.match(r"(?:level)?(\d+)[_/](\d+)", kernel.header.problem or "")
         in_folder = re.fullmatch(r"level(\d+)", kernel.path.resolve().parent.name)
-        by_header = re.match(r"(\d+)_", kernel.header.problem or "")
-        if in_folder and by_header:
-            level, number = int(in_folder.group(1)), int(by_header.group(1))
+        by_header = _number(kernel.header.problem or "", int(in_folder.group(1))) if in_folder else None
+        if in_folder and by_header is not None:
+            level, number = int(in_folder.group(1)), by_header
         elif named:
             level, number = int(named.group(1)), int(named.group(2))
     if level is None or number is None:
@@ -185,6 +186,12 @@ def task_workloads(task: dict[str, Any], path: Path) -> tuple[Workload, ...]:
     if not workloads:
         raise ProblemError(f"{path}: no [[workloads]]")
     return tuple(workloads)
+
+
+def _number(name: str, level: int) -> int | None:
+    """The 14 of `14_Matmul` and, in level 1, of `1_14_Matmul`."""
+    match = re.match(rf"(?:{level}_)?(\d+)_", name)
+    return int(match.group(1)) if match else None
 
 
 def _named_workloads(path: Path, tree: ast.Module, names: tuple[str, ...]) -> tuple[Workload, ...]:

@@ -95,17 +95,8 @@ def compared(before: Evaluation, after: Evaluation, place: Place = "same") -> tu
     return (False, changed) if contradicts else (None, f"{changed} (only a GPU may show the other)")
 
 
-def _stored(store: Store, name: str) -> Judged:
-    run_name, slash, index = name.rpartition("/")
-    if not (slash and index.isdigit()):
-        return store.kept(name)
-    run = store.load(store.find(run_name))
-    if int(index) >= len(run.attempts):
-        raise UsageError(f"run {run.id} has the attempts 0 to {len(run.attempts) - 1}, not {index}")
-    return _of_attempt(run, int(index))
-
-
-def _of_attempt(run: Run, index: int) -> Judged:
+def of_attempt(run: Run, index: int) -> Judged:
+    """An attempt of a run as an evaluation outside of one. Raises `UsageError` where it was abandoned."""
     attempt = run.attempts[index]
     if attempt.evaluation is None:
         raise UsageError(f"attempt {index} of run {run.id} was abandoned ({attempt.error}): there is no verdict")
@@ -135,6 +126,16 @@ def _of_attempt(run: Run, index: int) -> Judged:
         versions=measurement.versions if measurement else (),
         when=run.started,
     )
+
+
+def _stored(store: Store, name: str) -> Judged:
+    run_name, slash, index = name.rpartition("/")
+    if not (slash and index.isdigit()):
+        return store.kept(name)
+    run = store.load(store.find(run_name))
+    if int(index) >= len(run.attempts):
+        raise UsageError(f"run {run.id} has the attempts 0 to {len(run.attempts) - 1}, not {index}")
+    return of_attempt(run, int(index))
 
 
 def _repeated(judged: Judged) -> Job:

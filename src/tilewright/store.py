@@ -18,6 +18,8 @@ from pathlib import Path
 
 from tilewright import jsonform
 from tilewright.errors import StoreBusy, StoreError, UsageError
+from tilewright.hardware import Gpu
+from tilewright.protocols import Verdict
 from tilewright.records import Attempt, Candidate, Interaction, Judged, Lesson, Run, Told
 
 _SCHEMA = (
@@ -85,11 +87,40 @@ CREATE TABLE lesson (
     record TEXT NOT NULL CHECK (json_valid(record))
 );
 """,
+    """
+CREATE TABLE gpu (
+    run_id TEXT PRIMARY KEY REFERENCES run(id),
+    record TEXT NOT NULL CHECK (json_valid(record))
+);
+CREATE TABLE verdict (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    candidate_id TEXT NOT NULL,
+    gates TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record)),
+    PRIMARY KEY (run_id, candidate_id)
+);
+""",
+    """
+CREATE TABLE awaited (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    place TEXT NOT NULL,
+    PRIMARY KEY (run_id, place)
+);
+""",
 )
 """What each version of the format added to the one before it."""
 SCHEMA_VERSION = len(_SCHEMA)
 
 
+WAITING = """
+SELECT id FROM run
+WHERE stop_reason LIKE 'awaiting%'
+    OR stop_reason != '' AND EXISTS (
+        SELECT place FROM awaited WHERE run_id = run.id EXCEPT SELECT place FROM asked WHERE run_id = run.id
+    )
+ORDER BY started, rowid
+"""
+"""Runs that wait for answers or for a GPU, and those that ended before what they taught was answered."""
 FILE = "tilewright.db"
 """The store's name in a folder of results."""
 RUNS_LEARNED_FROM = 100
@@ -114,6 +145,22 @@ def existing_store(results: Path) -> Store:
     if not (results / FILE).exists():
         raise UsageError(f"{results} holds no run yet. Start one: tilewright optimize KERNEL --model none")
     return Store(results / FILE)
+
+
+def alive(owner: str) -> bool:
+    """Whether the process still runs; one on another host is taken to."""
+    pid, _, host = owner.partition("@")
+    if host != socket.gethostname():
+        return True
+    if sys.platform == "win32":  # there os.kill would end the process instead of asking after it
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Store:
@@ -150,7 +197,7 @@ class Store:
         """Own an existing run, so that no other process continues it. Raises `StoreBusy`."""
         with self._writing() as db:
             owner = db.execute("SELECT owner FROM run WHERE id = ?", (run_id,)).fetchone()[0]
-            if owner and owner != _me() and _alive(owner):
+            if owner and owner != _me() and alive(owner):
                 raise StoreBusy(f"run {run_id} is being worked on by process {owner}. Wait for it, or end it first.")
             db.execute("UPDATE run SET owner = ?, stop_reason = '', stop_detail = '' WHERE id = ?", (_me(), run_id))
 
@@ -162,6 +209,7 @@ class Store:
                 "INSERT INTO attempt VALUES (?, ?, ?, ?, ?)",
                 (run_id, attempt.index, attempt.candidate.id, outcome, jsonform.dumps(attempt)),
             )
+            db.execute("DELETE FROM verdict WHERE run_id = ? AND candidate_id = ?", (run_id, attempt.candidate.id))
 
     def remember(self, run_id: str, place: str, candidates: Sequence[Candidate]) -> None:
         """Keep what a proposer answered at `place` ("turn 2 structure rewrites"), so that it isn't asked again."""
@@ -182,6 +230,32 @@ class Store:
                 "SELECT record FROM proposal WHERE run_id = ? AND place = ? ORDER BY number", (run_id, place)
             ).fetchall()
         return tuple(jsonform.loads(Candidate, row[0]) for row in rows)
+
+    def keep_verdict(self, run_id: str, candidate_id: str, gates: str, verdict: Verdict) -> None:
+        """Keep what gates said of a candidate until its attempt is stored. `gates` says which they are."""
+        row = (run_id, candidate_id, gates, jsonform.dumps(verdict))
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO verdict VALUES (?, ?, ?, ?)", row)
+
+    def verdict(self, run_id: str, candidate_id: str, gates: str) -> Verdict | None:
+        """What those very gates said; None where they were not asked."""
+        with self._explained():
+            row = self._db.execute(
+                "SELECT record FROM verdict WHERE run_id = ? AND candidate_id = ? AND gates = ?",
+                (run_id, candidate_id, gates),
+            ).fetchone()
+        return jsonform.loads(Verdict, row[0]) if row else None
+
+    def keep_gpu(self, run_id: str, gpu: Gpu) -> None:
+        """Keep what is known of the GPU that a run is for, the first time."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO gpu VALUES (?, ?)", (run_id, jsonform.dumps(gpu)))
+
+    def gpu(self, run_id: str) -> Gpu | None:
+        """As it was known when the run began; None for a run of an older tilewright."""
+        with self._explained():
+            row = self._db.execute("SELECT record FROM gpu WHERE run_id = ?", (run_id,)).fetchone()
+        return jsonform.loads(Gpu, row[0]) if row else None
 
     def record(self, run_id: str, interaction: Interaction) -> None:
         """Make an exchange with a language model durable."""
@@ -210,10 +284,10 @@ class Store:
         return jsonform.loads(Told, row[0]) if row else None
 
     def learn(self, run_id: str, place: str, lessons: Sequence[Lesson]) -> None:
-        """Keep what was learned at `place` of a run, so that it isn't reflected on again."""
+        """Keep what was learned at `place` of a run, so that it isn't reflected on again; the first time counts."""
         with self._writing() as db:
-            db.execute("INSERT OR IGNORE INTO asked VALUES (?, ?)", (run_id, place))
-            for lesson in lessons:
+            new = db.execute("INSERT OR IGNORE INTO asked VALUES (?, ?)", (run_id, place)).rowcount
+            for lesson in lessons if new else ():
                 record = jsonform.dumps(lesson)
                 db.execute("INSERT INTO lesson (run_id, place, record) VALUES (?, ?, ?)", (run_id, place, record))
 
@@ -223,10 +297,26 @@ class Store:
             row = self._db.execute("SELECT 1 FROM asked WHERE run_id = ? AND place = ?", (run_id, place)).fetchone()
         return row is not None
 
-    def lessons(self) -> tuple[tuple[int, str, Lesson], ...]:
-        """All lessons as (id, run, lesson), the newest first."""
+    def await_lessons(self, run_id: str, place: str) -> None:
+        """Keep that whoever reflects there was asked and hasn't answered yet."""
+        with self._writing() as db:
+            db.execute("INSERT OR IGNORE INTO awaited VALUES (?, ?)", (run_id, place))
+
+    def awaited_lessons(self, run_id: str) -> tuple[str, ...]:
+        """The places of a run where somebody was asked what was learned, and hasn't answered yet."""
         with self._explained():
-            rows = self._db.execute("SELECT id, run_id, record FROM lesson ORDER BY id DESC").fetchall()
+            rows = self._db.execute(
+                "SELECT place FROM awaited WHERE run_id = ? EXCEPT SELECT place FROM asked WHERE run_id = ?",
+                (run_id, run_id),
+            ).fetchall()
+        return tuple(row[0] for row in rows)
+
+    def lessons(self, but: str = "") -> tuple[tuple[int, str, Lesson], ...]:
+        """All lessons as (id, run, lesson), the newest first, leaving one run's out."""
+        with self._explained():
+            rows = self._db.execute(
+                "SELECT id, run_id, record FROM lesson WHERE run_id != ? ORDER BY id DESC", (but,)
+            ).fetchall()
         return tuple((row[0], row[1], jsonform.loads(Lesson, row[2])) for row in rows)
 
     def edit_lesson(self, number: int, lesson: Lesson | None) -> None:
@@ -241,15 +331,20 @@ class Store:
             raise UsageError(f"no lesson {number} in {self.path}. See: tilewright lessons")
 
     def waiting(self) -> tuple[str, ...]:
-        """Ids of the runs that wait for a model's answers or for a GPU, the oldest first."""
+        """Ids of the runs that wait for a model's answers or for a GPU, or whose lessons do, the oldest first."""
         with self._explained():
-            rows = self._db.execute("SELECT id FROM run WHERE stop_reason LIKE 'awaiting%' ORDER BY rowid")
-            return tuple(row[0] for row in rows)
+            return tuple(row[0] for row in self._db.execute(WAITING))
+
+    def unfinished(self) -> tuple[tuple[str, str], ...]:
+        """Runs that have not ended, the oldest first, each with its owner: "" for one that came by a merge."""
+        with self._explained():
+            rows = self._db.execute("SELECT id, owner FROM run WHERE stop_reason = '' ORDER BY started, rowid")
+            return tuple((row[0], row[1]) for row in rows)
 
     def runs(self) -> tuple[str, ...]:
         """Ids of all runs, the newest first."""
         with self._explained():
-            return tuple(row[0] for row in self._db.execute("SELECT id FROM run ORDER BY rowid DESC"))
+            return tuple(row[0] for row in self._db.execute("SELECT id FROM run ORDER BY started DESC, rowid DESC"))
 
     def finish(self, run: Run) -> None:
         """Record why a run stopped, and let go of it."""
@@ -279,7 +374,7 @@ class Store:
     def find(self, name: str) -> str:
         """The run that `name` means: an id, a unique prefix, a kernel path, or `last`."""
         with self._explained():
-            rows = self._db.execute("SELECT id, kernel_path FROM run ORDER BY rowid DESC").fetchall()
+            rows = self._db.execute("SELECT id, kernel_path FROM run ORDER BY started DESC, rowid DESC").fetchall()
         if not rows:
             raise UsageError(f"{self.path} holds no run yet. Start one: tilewright optimize KERNEL --model none")
         if name == "last":
@@ -305,7 +400,7 @@ class Store:
     def kept(self, name: str) -> Judged:
         """The evaluation that `name` means: an id, a unique prefix, or `last`."""
         with self._explained():
-            rows = self._db.execute("SELECT id, record FROM evaluation ORDER BY rowid DESC").fetchall()
+            rows = self._db.execute("SELECT id, record FROM evaluation ORDER BY at DESC, rowid DESC").fetchall()
         if not rows:
             raise UsageError(f"{self.path} holds no evaluation yet. Make one: tilewright evaluate KERNEL")
         found = rows[:1] if name == "last" else [row for row in rows if row[0].startswith(name)]
@@ -316,6 +411,14 @@ class Store:
             raise UsageError(f"{name!r} begins {len(found)} evaluations: {ids}. Give more of it.")
         ids = ", ".join(row[0] for row in rows[:5])
         raise UsageError(f"no evaluation {name!r} in {self.path} (an attempt of a run is RUN/INDEX). The last: {ids}")
+
+    def measured(self) -> tuple[Judged, ...]:
+        """The evaluations outside of runs that took times on a GPU, the oldest first."""
+        with self._explained():
+            rows = self._db.execute(
+                "SELECT record FROM evaluation WHERE outcome = 'measured' ORDER BY at, rowid"
+            ).fetchall()
+        return tuple(jsonform.loads(Judged, row[0]) for row in rows)
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -368,19 +471,3 @@ def _advice(message: str) -> str:
 
 def _me() -> str:
     return f"{os.getpid()}@{socket.gethostname()}"
-
-
-def _alive(owner: str) -> bool:
-    """Whether the process still runs; one on another host is taken to."""
-    pid, _, host = owner.partition("@")
-    if host != socket.gethostname():
-        return True
-    if sys.platform == "win32":  # there os.kill would end the process instead of asking after it
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -32,6 +33,7 @@ from tilewright.gates.compile import CompileGate
 from tilewright.gates.kernels import OwnKernelGate
 from tilewright.gates.semantic import SemanticGate
 from tilewright.gates.static import StaticGate
+from tilewright.gates.version import version_of
 from tilewright.generating import kernel_to_be, reference_problem
 from tilewright.hardware import (
     Ceilings,
@@ -39,6 +41,7 @@ from tilewright.hardware import (
     add_gpu,
     gpu_for_device_name,
     gpu_from_device,
+    known_as,
     load_gpu,
     with_ceilings,
 )
@@ -58,11 +61,14 @@ from tilewright.report.history import HistoryFile
 from tilewright.report.output import save_best, save_first
 from tilewright.reporting import write_report
 from tilewright.search.loop import Parts, continue_run
-from tilewright.search.policies import StopRules
+from tilewright.search.reflecting import take_in
+from tilewright.search.stopping import StopRules
 from tilewright.source.equality import equal_work
 from tilewright.source.migrate import migrate
 from tilewright.store import FILE, Store, stored_runs
 
+_JUDGED_BY = "evaluator "
+"""How the note begins that says who judges a run."""
 _ASKING_S = 60.0
 """How long a host may take to say what its GPU is and what it reaches, once it is started."""
 SEMANTIC_BUDGET_S = 20.0
@@ -87,13 +93,29 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Together:
+    """What a run of a batch heeds: whose turn it is, and what all of them may spend.
+
+    `budget` counts what the runs of the batch have spent already. The other two are those of `search.loop.Parts`.
+    """
+
+    budget: Budget
+    before_turn: Callable[[Run], None]
+    called_off: Callable[[], tuple[str, str] | None]
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """A finished run, the file it left, if any, and what the model used; its known price, and tokens."""
+    """A finished run, the file it left, if any, and what the model used; its known price, and tokens. `gpu` is what
+    the run knows of its own."""
 
     run: Run
     saved: Path | None
     usd: float = 0.0
     tokens: int = 0
+    gpu: Gpu | None = None
+    lessons_awaited: int = 0
+    """Questions about what it taught that nobody has answered yet."""
 
 
 def main(
@@ -101,10 +123,12 @@ def main(
     watcher: Watcher | None = None,
     shared: SharedWorkers | None = None,
     patience: Patience = PATIENT,
+    together: Together | None = None,
 ) -> Outcome:
     """Optimise one kernel as `config` says. Raises `TilewrightError` with what to do.
 
-    `shared` are worker processes that outlive the run; `patience` is what a model's server gets that doesn't answer.
+    `shared` are worker processes that outlive the run; `patience` is what a model's server gets that doesn't answer;
+    `together` makes it a run of a batch.
     """
     settings = resolve(config)
     kernel, problem = load_task(settings)
@@ -121,11 +145,11 @@ def main(
             gpu=target.gpu,
             started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             line_offset=kernel.line_offset,
-            notes=(f"evaluator {target.evaluator}: {target.reason}", *settings.notes, *notes),
+            notes=(_judged_by(target), *settings.notes, *notes),
             baselines=baselines_for(settings.baselines, problem, seed, settings.include),
         )
         store.begin(run)
-        return _work(run, seed, kernel, settings, target, store, watcher, shared, patience)
+        return _work(run, seed, kernel, settings, target, store, watcher, shared, patience, together)
     finally:
         store.close()
 
@@ -136,26 +160,68 @@ def resume(
     watcher: Watcher | None = None,
     shared: SharedWorkers | None = None,
     patience: Patience = PATIENT,
+    together: Together | None = None,
 ) -> Outcome:
     """Go on with a stored run. Options set in `config` replace the run's own."""
     store = open_store(Path(config.results))
     try:
         run = store.load(store.find(name))
         settings = resolve(from_pairs(run.settings, config))
+        if settings.evaluator in ("modal", "ray") and not settings.gpu_is_explicit:
+            settings = replace(settings, gpu=run.gpu)
         kernel, _ = load_task(settings)
         target = choose_target(settings)
         if target.evaluator == "offline" and run.evaluator == "local" and settings.models:
-            target = Target("absent", run.gpu, f"{target.reason}; the model is asked, nothing is measured")
-        elif target.evaluator != run.evaluator:
+            target = Target("absent", run.gpu, "no GPU is here; the model is asked, what it writes waits for one")
+        elif not _compares(run, target):
             raise UsageError(
                 f"run {run.id} was judged by the {run.evaluator} evaluator for {run.gpu}; here it would be "
-                f"{target.evaluator} ({target.reason}). Their numbers don't compare: continue it where it began."
+                f"{target.evaluator} for {target.gpu} ({target.reason}). Their numbers don't compare: continue it "
+                "where it began."
             )
         store.take(run.id)
+        others = tuple(note for note in run.notes if not note.startswith(_JUDGED_BY))
+        run = replace(run, notes=(_judged_by(target), *others))
         seed = run.attempts[0].candidate if run.attempts else up_to_date(kernel)[0]
-        return _work(run, seed, kernel, settings, target, store, watcher, shared, patience)
+        return _work(run, seed, kernel, settings, target, store, watcher, shared, patience, together)
     finally:
         store.close()
+
+
+def take_lessons(
+    name: str, config: OptimizationConfig, watcher: Watcher | None = None, patience: Patience = PATIENT
+) -> int:
+    """Take in what was answered since about a run that has ended, which stays as it ended: no kernel is judged.
+
+    How many questions still await their answers.
+    """
+    with closing(open_store(Path(config.results))) as store:
+        run = store.load(store.find(name))
+        settings = resolve(from_pairs(run.settings, config))
+        watchers = _Watchers([watcher] if watcher else [])
+        with (
+            known_as(store.gpu(run.id)),
+            model_for(settings, store, watchers, patience, run.kernel_path, run.id) as model,
+        ):
+            proposers = structure_proposers(settings, model, watchers)
+            take_in(run, _candidates_per_turn(settings), settings.search, proposers, store, watchers.note)
+        return len(store.awaited_lessons(run.id))
+
+
+def _candidates_per_turn(settings: Settings) -> int:
+    return max(settings.candidates, settings.hypotheses)
+
+
+def _judged_by(target: Target) -> str:
+    """A note that holds for this process alone."""
+    return f"{_JUDGED_BY}{target.evaluator}: {target.reason}"
+
+
+def _compares(run: Run, target: Target) -> bool:
+    """Measured on the same GPU, wherever that is, or estimated for the same."""
+    measure = ("local", "modal", "ray")
+    same_way = target.evaluator == run.evaluator or (run.evaluator in measure and target.evaluator in measure)
+    return same_way and target.gpu == run.gpu
 
 
 def open_store(results: Path) -> Store:
@@ -267,23 +333,27 @@ def workers(target: Target) -> Iterator[WorkerHost]:
 
 
 class SharedWorkers:
-    """Worker processes and evaluators by target, for runs that follow one another: starting them takes seconds."""
+    """Worker processes and evaluators by target, for runs that follow one another or go on side by side: starting
+    them takes seconds."""
 
     def __init__(self) -> None:
+        self._lock = threading.RLock()
         self._hosts: dict[Target, WorkerHost] = {}
         self._evaluators: dict[tuple[Target, Path], Evaluator] = {}
 
     def host(self, target: Target) -> WorkerHost:
-        if target not in self._hosts:
-            check_packages()
-            self._hosts[target] = host_for(target)
-        return self._hosts[target]
+        with self._lock:
+            if target not in self._hosts:
+                check_packages()
+                self._hosts[target] = host_for(target)
+            return self._hosts[target]
 
     def evaluator(self, target: Target, results: Path) -> Evaluator:
         key = (target, results)
-        if key not in self._evaluators:
-            self._evaluators[key] = evaluator_for(target, self.host(target), results)
-        return self._evaluators[key]
+        with self._lock:
+            if key not in self._evaluators:
+                self._evaluators[key] = evaluator_for(target, self.host(target), results)
+            return self._evaluators[key]
 
     def close(self) -> None:
         for evaluator in self._evaluators.values():
@@ -328,14 +398,16 @@ def _probed(gpu: Gpu, host: WorkerHost) -> Gpu:
     return with_ceilings(gpu, jsonform.from_plain(Ceilings, answer["ceilings"]))
 
 
-def cheap_gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
+def cheap_gates_for(target: Target, host: WorkerHost, gpu: Gpu | None = None) -> Sequence[Gate]:
     """Static rules and the compiler: where facts come from."""
-    return [StaticGate(), CompileGate(host, gpu_of(target, host))]
+    return [StaticGate(), CompileGate(host, gpu or gpu_of(target, host))]
 
 
-def gates_for(target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGET_S) -> Sequence[Gate]:
+def gates_for(
+    target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGET_S, gpu: Gpu | None = None
+) -> Sequence[Gate]:
     """The cheap ones, and execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
-    cheap = cheap_gates_for(target, host)
+    cheap = cheap_gates_for(target, host, gpu)
     if target.evaluator == "local":
         return cheap
     return [*cheap, SemanticGate(host, budget_s)]
@@ -374,30 +446,38 @@ def structure_proposers(settings: Settings, model: Model | None, watcher: Watche
 
     own = settings.instructions
     reading = LlmRule(model, settings.custom_analysis_prompt or "", own)
-    return [*rewrites, LlmProposer(model, reading.of_brief, settings.hypotheses, watcher.note, own)]
+    return [*rewrites, LlmProposer(model, reading.of_brief, settings.hypotheses, watcher.note, own, share_reached)]
 
 
 def _tuner(settings: Settings, gpu: Gpu, model: Model | None, watcher: Watcher) -> Proposer | None:
     """None where knobs aren't searched: not wanted, or the first right kernel is all that is."""
     if not settings.tune_budget or (settings.generate and not settings.optimize):
         return None
-    search = KnobTuner(gpu, settings.tune_budget * settings.max_iterations)
+    search = KnobTuner(gpu, settings.tune_budget * settings.max_iterations, settings.seed)
     return KnobChooser(search, model, watcher.note) if model and settings.knobs == "model" else search
 
 
 @contextmanager
 def model_for(
-    settings: Settings, store: Store, watcher: Watcher, patience: Patience, about: str, run_id: str = ""
+    settings: Settings,
+    store: Store,
+    watcher: Watcher,
+    patience: Patience,
+    about: str,
+    run_id: str = "",
+    budget: Budget | None = None,
 ) -> Iterator[Model | None]:
     """The language model, each exchange with which is written down as it happens, and stored where it is a run's.
 
-    `about` (a kernel's path) names the transcript.
+    `about` (a kernel's path) names the transcript. A run has a budget of its own unless it shares one.
     """
     if not settings.models:
         yield None
         return
     transcript = Transcript(transcript_path(settings.results, about))
-    budget = Budget(settings.max_usd, settings.max_tokens)
+    earlier = store.interactions(run_id)
+    if budget is None:
+        budget = spent_on(earlier, settings.max_usd, settings.max_tokens)
 
     def say(told: Interaction) -> None:
         watcher.note(f"{told.purpose}: {told.model}, {told.seconds:.0f} s; so far {budget}")
@@ -411,7 +491,7 @@ def model_for(
         secrets=settings.secrets,
         budget=budget,
         recorded=lambda name: store.interactions(store.find(name)),
-        earlier=store.interactions(run_id),
+        earlier=earlier,
         on_interaction=[*([partial(store.record, run_id)] if run_id else []), transcript.add, say],
         on_note=watcher.note,
         on_detail=watcher.note if settings.verbose else lambda detail: None,
@@ -447,23 +527,28 @@ def _work(
     watcher: Watcher | None,
     shared: SharedWorkers | None,
     patience: Patience,
+    together: Together | None,
 ) -> Outcome:
     history = HistoryFile(settings.results / "multiturn_logs", fields_of)
     watchers = _Watchers([history, *([watcher] if watcher else [])])
-    with (
-        nullcontext(shared) if shared else closing(SharedWorkers()) as kept,
-        model_for(settings, store, watchers, patience, run.kernel_path, run.id) as model,
-    ):
-        host, evaluator = kept.host(target), kept.evaluator(target, settings.results)
-        gpu = gpu_of(target, host)
+    with ExitStack() as held:
+        kept = shared or held.enter_context(closing(SharedWorkers()))
+        budget = together.budget if together else None
+        model = held.enter_context(model_for(settings, store, watchers, patience, run.kernel_path, run.id, budget))
+        host = kept.host(target)
+        gpu = _gpu_of_run(run.id, target, host, store)
+        held.enter_context(known_as(gpu))
+        gates = [*gates_for(target, host, gpu=gpu), *([OwnKernelGate()] if settings.generate else [])]
         informer = None
         if model:
             retriever = retriever_for(settings, gpu, run.id)
-            informer = Informer(gpu, retriever, settings.rag_k, lambda: [one[2] for one in store.lessons()])
+            # What this run taught stands among what it tried.
+            informer = Informer(gpu, retriever, settings.rag_k, lambda: [one[2] for one in store.lessons(but=run.id)])
         parts = Parts(
-            gates=[*gates_for(target, host), *([OwnKernelGate()] if settings.generate else [])],
+            gates=gates,
+            gates_version=version_of(gates, gpu, SEMANTIC_BUDGET_S),
             last_gates=last_gates_for(target, host),
-            evaluator=evaluator,
+            evaluator=kept.evaluator(target, settings.results),
             analyze=analyzer().analyze,
             structure_proposers=structure_proposers(settings, model, watchers),
             inform=informer or (lambda brief: Told()),
@@ -472,8 +557,9 @@ def _work(
             memory=store,
             watcher=watchers,
             stop=_stop_rules(settings),
-            candidates_per_turn=max(settings.candidates, settings.hypotheses),
+            candidates_per_turn=_candidates_per_turn(settings),
             tune_budget=settings.tune_budget,
+            search=settings.search,
             workers=os.cpu_count() or 2,
             policy=settings.policy,
             error_factor=settings.error_factor,
@@ -481,6 +567,8 @@ def _work(
             repair=settings.repair,
             from_nothing=settings.generate,
             equal_work=equal_work,
+            before_turn=together.before_turn if together else lambda run: None,
+            called_off=together.called_off if together else lambda: None,
         )
         watchers.started(run)
         ended = continue_run(run, seed, parts)
@@ -489,10 +577,20 @@ def _work(
     asked = store.interactions(run.id)
     spent = spent_on(asked)
     try:
-        watchers.note(f"report: {write_report(ended, asked, settings.results)}")
+        with known_as(gpu):
+            watchers.note(f"report: {write_report(ended, asked, settings.results)}")
     except StoreError as error:  # the run is over and stored
         watchers.note(f"no report: {error}")
-    return Outcome(ended, saved, spent.usd, spent.tokens)
+    return Outcome(ended, saved, spent.usd, spent.tokens, gpu, len(store.awaited_lessons(run.id)))
+
+
+def _gpu_of_run(run_id: str, target: Target, host: WorkerHost, store: Store) -> Gpu:
+    """As it was known when the run began. What a model is told must not depend on where a run goes on: a prompt that
+    reads differently there is another prompt, whose answer is missing."""
+    if (known := store.gpu(run_id)) is None:
+        known = gpu_of(target, host)
+        store.keep_gpu(run_id, known)
+    return known
 
 
 def _stop_rules(settings: Settings) -> StopRules:

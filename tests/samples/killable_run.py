@@ -1,7 +1,7 @@
-"""A run over a store, with an evaluator that takes a few milliseconds: killable_run.py STORE LOG [cpu]
+"""A run over a store, with an evaluator that takes a few milliseconds: killable_run.py STORE LOG [cpu | SECONDS]
 
 Starts the run `r1`, or goes on with it. Each evaluation writes "begin ID" and "end ID" to LOG. With `cpu`, candidates
-are verified by worker processes before.
+are verified by worker processes before; with a number each evaluation takes so long.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tilewright.records import (
 )
 from tilewright.report.terminal import QuietWatcher
 from tilewright.search.loop import Parts, continue_run
-from tilewright.search.policies import StopRules
+from tilewright.search.stopping import StopRules
 from tilewright.store import Store
 
 TURNS, PER_TURN = 6, 4
@@ -57,9 +57,9 @@ class SlowEvaluator:
 
     name = "slow"
 
-    def __init__(self, log: Path, verifier: LocalEvaluator | None) -> None:
+    def __init__(self, log: Path, verifier: LocalEvaluator | None, seconds: float) -> None:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self._verifier = verifier
+        self._verifier, self._seconds = verifier, seconds
 
     def submit(self, job: Job) -> Future[Evaluation]:
         name = job.candidate.hypothesis
@@ -71,7 +71,7 @@ class SlowEvaluator:
             verified = self._verifier.submit(replace(job, effort="quick", deadline_s=30.0)).result()
             evaluation = evaluation if isinstance(verified, Verified) else verified
         else:
-            time.sleep(0.006)
+            time.sleep(self._seconds)
         os.write(self._log, f"end {name}\n".encode())
         future: Future[Evaluation] = Future()
         future.set_result(evaluation)
@@ -103,7 +103,7 @@ def numbered(number: int, parent: str | None = None) -> Candidate:
     return Candidate(f"{MODULE}\n# {number}\n", parent=parent, proposer="counting", hypothesis=str(number))
 
 
-def main(store_path: Path, log: Path, device: str) -> None:
+def main(store_path: Path, log: Path, how: str) -> None:
     store = Store(store_path)
     try:
         run = store.load(store.find("r1"))
@@ -111,7 +111,8 @@ def main(store_path: Path, log: Path, device: str) -> None:
     except UsageError:  # the first start: there is no run yet
         run = Run("r1", Problem("Tanh", REFERENCE), "k.py", (), "slow", "H100", "2026-01-01T00:00:00Z")
         store.begin(run)
-    evaluator = SlowEvaluator(log, LocalEvaluator(WorkerHost("cpu", jobs=2)) if device else None)
+    verifier = LocalEvaluator(WorkerHost("cpu", jobs=2)) if how == "cpu" else None
+    evaluator = SlowEvaluator(log, verifier, float(how) if how and not verifier else 0.006)
     parts = Parts(
         gates=[Passes()],
         evaluator=evaluator,

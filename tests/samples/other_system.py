@@ -95,7 +95,7 @@ def optimize(folder: Path) -> None:
     from tilewright.report.history import HistoryFile
     from tilewright.report.output import save_best
     from tilewright.search.loop import Parts, continue_run
-    from tilewright.search.policies import StopRules
+    from tilewright.search.stopping import StopRules
     from tilewright.store import Store
 
     class Counting:

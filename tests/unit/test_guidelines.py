@@ -10,6 +10,7 @@ import pytest
 
 from tilewright.guidelines import create_optimization_guidelines, tiers
 from tilewright.records import Finding
+from tilewright.wording.instructions import instructions
 
 
 def topics(speedup: float, iteration: int = 0, **more: object) -> list[str]:
@@ -138,6 +139,13 @@ def test_the_same_arguments_give_the_same_lines() -> None:
 def test_what_is_no_speedup_raises(speedup: float) -> None:
     with pytest.raises(ValueError, match="current_speedup"):
         create_optimization_guidelines(speedup, 0)
+
+
+def test_no_line_advises_what_the_notes_on_tilelang_do_not_show() -> None:
+    notes = instructions("tilelang")
+    for line in (line.text for tier in tiers() for line in tier.lines):
+        assert all(name in notes for name in re.findall(r"\bT\.\w+|\bnum_stages\b", line)), line
+        assert not re.search("cluster|multicast|tensor memory", line)
 
 
 def test_tiers_cover_every_speedup_once() -> None:

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tilewright.hardware import (
     all_gpus,
     gpu_for_device_name,
     gpu_from_device,
+    known_as,
     load_gpu,
     with_ceilings,
 )
@@ -149,6 +152,19 @@ def test_probed_rates_replace_the_tables() -> None:
     assert probed.measured_matmul_flops_per_s("fp16") == probed.measured_matmul_flops_per_s("bf16") == 260e12
     assert probed.measured_matmul_flops_per_s("fp32") == 120e12
     assert listed.measured_matmul_flops_per_s("fp16") is None and not listed.probed
+
+
+def test_a_gpu_is_known_in_another_way_within_a_block_alone() -> None:
+    listed = load_gpu("L4")
+    first, second = (replace(listed, measured_launch_s=s, probed=True) for s in (4e-6, 5e-6))
+    with known_as(first):
+        assert load_gpu("l4") == first
+        with known_as(second), known_as(None):
+            assert load_gpu("L4") == second
+            with ThreadPoolExecutor(1) as other_run:
+                assert other_run.submit(load_gpu, "L4").result() == listed
+        assert load_gpu("L4") == first
+    assert load_gpu("L4") == listed
 
 
 def test_bf16_products_before_ampere_run_on_the_ordinary_pipelines() -> None:

@@ -30,6 +30,21 @@ def test_kernelbench_checkouts_of_both_layouts_are_read(tmp_path: Path, layout: 
     assert find_reference(2, 10, tmp_path).name == "10_Other.py"
 
 
+def test_references_that_repeat_their_level_are_found_by_their_number(tmp_path: Path) -> None:
+    folder = tmp_path / "level1"
+    folder.mkdir()
+    for name in ("1_1_Square.py", "1_14_Triangle.py", "15_Lower.py"):
+        (folder / name).write_text(REFERENCE)
+    assert [find_reference(1, number, tmp_path).name for number in (1, 14, 15)] == [
+        "1_1_Square.py",
+        "1_14_Triangle.py",
+        "15_Lower.py",
+    ]
+    assert load_problem(folder / "1_14_Triangle.py").problem_id == 14
+    with pytest.raises(ProblemError, match=r"no file 4_\*\.py or 1_4_"):
+        find_reference(1, 4, tmp_path)
+
+
 def test_a_missing_reference_says_where_it_looked() -> None:
     with pytest.raises(ProblemError, match=r"No reference for problem 2_999.*--reference FILE"):
         find_reference(2, 999)

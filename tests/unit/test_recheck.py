@@ -10,7 +10,7 @@ from samples import attempt, candidate, measured, run, timing
 from tilewright.errors import UsageError
 from tilewright.evaluators.local import available
 from tilewright.judge import evaluate
-from tilewright.recheck import Place, _of_attempt, _repeated, compared, recheck, record
+from tilewright.recheck import Place, _repeated, compared, of_attempt, recheck, record
 from tilewright.records import (
     Baseline,
     Candidate,
@@ -79,14 +79,14 @@ def test_an_attempt_of_a_run_is_repeated_with_its_settings_draws_and_the_seed_as
         comparisons=(Comparison("seed", "device", timing(2.0)),),
     )
     finished = run(attempt(0, measured(1.0), 0, "seed"), attempt(1, paired))
-    job = _repeated(_of_attempt(finished, 1))
+    job = _repeated(of_attempt(finished, 1))
     assert job.seeds == (3, 4) and job.effort == "confirm"
     assert job.baselines == (Baseline("eager"), Baseline("seed", candidate("c0")))
 
 
 def test_the_workload_that_went_wrong_is_repeated_alone() -> None:
     wrong = Wrong(Mismatch("no", workload="default", seed=9))
-    job = _repeated(_of_attempt(run(attempt(0, wrong, 0, "seed")), 0))
+    job = _repeated(of_attempt(run(attempt(0, wrong, 0, "seed")), 0))
     assert job.seeds == (9,) and [w.name for w in job.problem.workloads] == ["default"]
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from samples import PROBLEM, attempt, candidate, measured, run
 from tilewright.errors import StoreBusy, StoreError, UsageError
-from tilewright.records import Job, Judged
+from tilewright.hardware import load_gpu
+from tilewright.protocols import Verdict
+from tilewright.records import Evidence, Job, Judged, Lesson, Mismatch, Wrong
 from tilewright.store import Store
 
 
@@ -42,6 +44,31 @@ def test_answers_of_proposers_are_remembered_also_when_empty(tmp_path: Path) -> 
     store.remember("r1", "turn 2", [candidate("a"), candidate("b")])
     assert store.remembered("r1", "turn 1") == ()
     assert [c.hypothesis for c in store.remembered("r1", "turn 2") or ()] == ["a", "b"]
+
+
+def test_what_gates_said_is_kept_until_the_attempt_is_there_and_for_those_gates_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    store.begin(run())
+    waiting, refused = candidate("c0"), candidate("c1")
+    found = Verdict(Evidence(not_checked=("no nvcc",)))
+    wrong = Verdict(failure=Wrong(Mismatch("wrong at [0]")))
+    store.keep_verdict("r1", waiting.id, "v1", found)
+    store.keep_verdict("r1", refused.id, "v1", wrong)
+    assert store.verdict("r1", waiting.id, "v1") == found and store.verdict("r1", refused.id, "v1") == wrong
+    assert store.verdict("r1", waiting.id, "v2") is None
+    store.append("r1", replace(attempt(0, measured(1.0)), candidate=waiting))
+    assert store.verdict("r1", waiting.id, "v1") is None and store.verdict("r1", refused.id, "v1") == wrong
+
+
+def test_a_run_keeps_the_gpu_that_it_began_with(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    store.begin(run())
+    assert store.gpu("r1") is None
+    listed = load_gpu("H100")
+    probed = replace(listed, measured_launch_s=4.5e-6, probed=True)
+    store.keep_gpu("r1", probed)
+    store.keep_gpu("r1", listed)
+    assert store.gpu("r1") == probed
 
 
 def test_runs_are_found_by_prefix_path_and_last(tmp_path: Path) -> None:
@@ -101,6 +128,14 @@ def test_a_run_that_a_living_process_works_on_is_busy(tmp_path: Path) -> None:
         store.take("r1")
 
 
+def test_lessons_of_one_run_can_be_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db")
+    for name in ("r1", "r2"):
+        store.begin(replace(run(), id=name))
+        store.learn(name, "turn 1 lessons llm", [Lesson(f"of {name}", "")])
+    assert [lesson.text for _, _, lesson in store.lessons(but="r1")] == ["of r2"]
+
+
 def judged(name: str, evaluation: object = None) -> Judged:
     job = Job(candidate(name), PROBLEM)
     return Judged(job, evaluation or measured(1.5), "local", "k.py", "H100", (), "2026-01-01T00:00:00Z")  # type: ignore[arg-type]
@@ -129,7 +164,7 @@ def test_a_store_of_the_first_format_keeps_its_runs_and_takes_evaluations(tmp_pa
     store.append("r1", attempt(0, measured(1.0), 0, "seed"))
     store.close()
     with sqlite3.connect(path) as db:  # as the first version left it
-        for table in ("evaluation", "interaction", "told", "lesson"):
+        for table in ("evaluation", "interaction", "told", "lesson", "gpu", "verdict", "awaited"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     again = Store(path)

@@ -1,4 +1,4 @@
-"""On which lines of a kernel does something stand?"""
+"""On which lines of a kernel does something stand, and where is its syntax tree?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ def division_lines(source: CandidateSource, kernel: KernelSource) -> list[int]:
     )
 
 
-def _nodes(source: CandidateSource, kernel: KernelSource) -> Iterator[ast.AST]:
+def function_of(source: CandidateSource, kernel: KernelSource) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
     for node in ast.walk(source.tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.lineno == kernel.line:
-            yield from ast.walk(node)
+            return node
+    return None
+
+
+def _nodes(source: CandidateSource, kernel: KernelSource) -> Iterator[ast.AST]:
+    function = function_of(source, kernel)
+    return ast.walk(function) if function else iter(())

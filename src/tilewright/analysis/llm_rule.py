@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast, get_args
 
 from tilewright.analysis.analyzer import PerformanceAnalyzer
@@ -11,8 +12,8 @@ from tilewright.analysis.runfacts import with_runs
 from tilewright.analysis.saving import finding, gpu_of
 from tilewright.analysis.standing import standings
 from tilewright.lm import Model, load_dspy, messages_for, rollout_of
-from tilewright.records import Attempt, Brief, Candidate, Category, Evaluation, Evidence, Finding, Message, Problem
-from tilewright.wording import kernels
+from tilewright.records import Attempt, Brief, Candidate, Category, Evidence, Finding, Message, Problem
+from tilewright.wording import history, kernels
 from tilewright.wording.instructions import instructions
 from tilewright.wording.sections import Section, empty, sections
 from tilewright.wording.task import task
@@ -20,12 +21,17 @@ from tilewright.wording.task import task
 _MOST_FINDINGS = 4
 NOT_ASKED = Finding("llm", "algorithmic", "low", "(what the model says in its analysis stands here)", "")
 """Stands in for its findings where it isn't asked."""
+_FINDING = r"(?P<known>known\s+)?(?:finding\s+)?#?(?P<number>\d+)\b(?!\s*%)"
+_TRIED = 4_000
+"""Characters: whoever reads a kernel needs what was refuted, not each change."""
 _LOOK_AT_ALL = "nothing in particular"
 _INPUTS = {
     "task": "the reference and its sizes",
     "kernel": "the kernel, its times, and what compiling it showed",
     "limit": "how far it is from what the hardware allows, and where its time goes",
     "known": "what rules found already",
+    "knobs": "which values of its knobs were tried",
+    "tried": "which changes were tried, and how they ended",
     "focus": "what to look at especially",
 }
 
@@ -44,47 +50,30 @@ class LlmRule:
 
     def find(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Sequence[Finding]:
         known = PerformanceAnalyzer().analyze(candidate, problem, evidence)
-        return self._ask(candidate, problem, evidence, None, known, "analyse", 0)
+        alone = Attempt(0, 0, "seed", candidate, None, evidence, tuple(known))
+        return self._ask(Brief(problem, alone, (alone,), 0, "structure", "", 0), "analyse", 0)
 
     def of_brief(self, brief: Brief) -> Sequence[Finding]:
         """What it says of a brief's parent; nothing where there is no kernel yet."""
-        parent = brief.parent
-        if parent.candidate.source == brief.problem.source:
+        if brief.parent.candidate.source == brief.problem.source:
             return ()
-        purpose, rollout = f"analyse turn {brief.turn}", rollout_of(brief.turn)
-        evidence = with_runs(parent.evidence, parent.evaluation)
-        return self._ask(
-            parent.candidate, brief.problem, evidence, parent.evaluation, parent.findings, purpose, rollout
-        )
+        return self._ask(brief, f"analyse turn {brief.turn}", rollout_of(brief.turn))
 
-    def _ask(
-        self,
-        candidate: Candidate,
-        problem: Problem,
-        evidence: Evidence,
-        evaluation: Evaluation | None,
-        known: Sequence[Finding],
-        purpose: str,
-        rollout_id: int,
-    ) -> Sequence[Finding]:
-        inputs = _inputs(candidate, problem, evidence, evaluation, known, self._focus)
+    def _ask(self, brief: Brief, purpose: str, rollout_id: int) -> Sequence[Finding]:
         answer = self._model.ask(
             signature(self._own),
-            inputs,
+            _inputs(brief, self._focus),
             purpose=purpose,
             rollout_id=rollout_id,
             flaw=lambda fields: empty(str(fields["findings"])),
         )
-        said = sections(answer.text("findings"))[:_MOST_FINDINGS]
-        return [_finding(section, candidate.source) for section in said if section.title]
+        said = [section for section in sections(answer.text("findings"))[:_MOST_FINDINGS] if section.title]
+        return _findings(said, brief.parent.findings, brief.parent.candidate.source)
 
 
 def messages_of(brief: Brief, focus: str = "", own: Mapping[str, str] | None = None) -> tuple[Message, ...]:
     """What would be asked about a brief's parent, to the letter."""
-    parent = brief.parent
-    evidence = with_runs(parent.evidence, parent.evaluation)
-    inputs = _inputs(parent.candidate, brief.problem, evidence, parent.evaluation, parent.findings, focus)
-    return messages_for(signature(own), inputs)
+    return messages_for(signature(own), _inputs(brief, focus))
 
 
 def signature(own: Mapping[str, str] | None = None) -> Any:
@@ -95,36 +84,57 @@ def signature(own: Mapping[str, str] | None = None) -> Any:
     return dspy.Signature(fields, instructions("analyse", own))
 
 
-def _inputs(
-    candidate: Candidate,
-    problem: Problem,
-    evidence: Evidence,
-    evaluation: Evaluation | None,
-    known: Sequence[Finding],
-    focus: str,
-) -> dict[str, str]:
+def _inputs(brief: Brief, focus: str) -> dict[str, str]:
+    parent, problem = brief.parent, brief.problem
+    evidence = with_runs(parent.evidence, parent.evaluation)
     gpu = gpu_of(evidence.facts[0]) if evidence.facts else None
     rows = standings(evidence, problem, gpu) if gpu else ()
     return {
         "task": task(problem, gpu.name if gpu else "an unknown GPU"),
-        "kernel": kernels.kernel(Attempt(0, 0, "seed", candidate, evaluation, evidence)),
+        "kernel": kernels.kernel(replace(parent, evidence=evidence)),
         "limit": "\n".join(kernels.standing(one) for one in rows) or "not known",
-        "known": kernels.findings(known, candidate.source),
+        "known": kernels.findings(parent.findings, parent.candidate.source),
+        "knobs": history.knobs(brief),
+        "tried": history.tried(brief, _TRIED),
         "focus": focus.strip() or _LOOK_AT_ALL,
     }
 
 
-def _finding(section: Section, source: str) -> Finding:
-    numbers = section.named("Evidence")
-    return finding(
-        LlmRule.name,
-        _category(section.named("Category")),
-        _share(section.named("Saves")),
-        section.title,
-        section.named("Do"),
-        [("shown", numbers)] if numbers else [],
-        _line(section.named("Line"), source),
+def _findings(said: Sequence[Section], known: Sequence[Finding], source: str) -> list[Finding]:
+    """A share of what another finding leaves is made one of the present time; which one that is stays with it."""
+    titles = {("known", number): one.message for number, one in enumerate(known, 1)}
+    left = {("known", number): 1 - one.saves for number, one in enumerate(known, 1)}
+    found = []
+    for section in said:
+        share, first = _share(section.named("Saves")), _after(section)
+        before = left.get(first, 1.0)
+        numbers = section.named("Evidence")
+        evidence: list[tuple[str, float | str]] = [("shown", numbers)] if numbers else []
+        if first in left:
+            evidence.append(("counted", f"{share:.0%} of what is left once this is mended: {titles[first]}"))
+        found.append(
+            finding(
+                LlmRule.name,
+                _category(section.named("Category")),
+                before * share,
+                section.title,
+                section.named("Do"),
+                evidence,
+                _line(section.named("Line"), source),
+            )
+        )
+        titles["", section.number] = section.title
+        left["", section.number] = before * (1 - min(1.0, share))
+    return found
+
+
+def _after(section: Section) -> tuple[str, int]:
+    """The finding that has to be mended first, as ("known", number) or ("", number of the answer's own); number 0
+    where there is none. Asked for is "After: 2" or "After: known 1"; some say it in the line of the share."""
+    found = re.match(_FINDING, section.named("After"), re.I) or re.search(
+        rf"\b(?:after|once)\s+{_FINDING}", section.named("Saves"), re.I
     )
+    return ("known" if found["known"] else "", int(found["number"])) if found else ("", 0)
 
 
 def _category(text: str) -> Category:

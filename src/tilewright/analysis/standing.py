@@ -41,6 +41,8 @@ def _measured(run: RunFacts, facts: Facts | None, gpu: Gpu) -> Standing:
         )
         for kernel in run.kernels
     )
+    if run.gaps_ms and run.gaps_ms > _WORTH_A_ROW * run.device_ms:
+        spent = tuple(sorted((*spent, Spent("gaps between kernels", run.gaps_ms)), key=lambda row: -row.ms))
     return _standing(facts, gpu, measured=True, time_ms=run.device_ms, spent=spent, workload=run.workload)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "optimize": "Make a kernel faster, turn by turn.",
+    "batch": "Make many kernels faster under one budget.",
     "resume": "Go on with a run that was stopped or killed.",
     "generate": "Write a first kernel for a PyTorch reference.",
     "tune": "Search a kernel's knobs alone.",
@@ -26,9 +27,14 @@ VERBS = {
     "check": "Look for mistakes in kernels without a GPU.",
     "retrieve": "Show how similar kernels were made fast.",
     "report": "Report what a run did as a page, Markdown or JSON.",
+    "serve": "Show all runs in a browser while they go on.",
     "bundle": "Pack what a bug report needs about a run, without keys.",
+    "compare": "Compare search policies over kernels under equal budgets.",
+    "techniques": "Say which techniques helped where in stored runs.",
     "compile-prompts": "Better a model's instructions by what came of its answers.",
     "lessons": "Show and edit what was learned in runs.",
+    "regress": "Measure kernels again and say which became slower or wrong.",
+    "store": "Merge the stores of several machines.",
     "list": "Show kernels and their measured speedups.",
     "brief": "Show what is known about a kernel: why it is slow and what may be changed.",
     "migrate": "Bring kernels up to the installed TileLang.",

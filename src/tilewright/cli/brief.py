@@ -33,11 +33,11 @@ def command(kernel: str, **values: Any) -> int:
         line(brief_text(made, share_reached(made.parent, made.gpu)))
         return 0
     from tilewright.analysis.llm_rule import NOT_ASKED, messages_of
-    from tilewright.proposers.llm import prompts_of
+    from tilewright.proposers.llm import prompts_of, ranked
 
     own = instructions_of(config.program)
     read = messages_of(made, config.custom_analysis_prompt or "", own)
-    findings = (NOT_ASKED, *made.parent.findings)
+    findings = ranked(made.parent.findings, [NOT_ASKED])
     for name, messages in [("analyse", read), *prompts_of(made, findings, config.hypotheses, own)]:
         for message in messages:
             line(f"==== {name}: {message.role} ====\n\n{message.text}\n")

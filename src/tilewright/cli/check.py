@@ -23,7 +23,13 @@ FORMATS = ("text", "json", "junit", "github", "sarif")
 @click.option("--reference", help="PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
 @click.option("--problems", type=click.Path(path_type=Path), help="Folder with references.")
 @click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
-@click.option("--precision", type=click.Choice(["fp16", "bf16", "fp32"]), default="fp16", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp16", "bf16", "fp32"]),
+    default="fp16",
+    show_default=True,
+    help="Dtype of the task.",
+)
 @click.option("--gpu", default="H100", show_default=True, help=GPU_HELP)
 @click.option("--budget", default=60.0, show_default=True, help="Seconds of execution on the CPU per kernel.")
 @click.option(

@@ -17,13 +17,37 @@ from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, 
 @click.option("--reference", help="PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
 @click.option("--problems", type=click.Path(path_type=Path), help="Folder with references.")
 @click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
-@click.option("--precision", type=click.Choice(["fp16", "bf16", "fp32"]), default="fp16", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp16", "bf16", "fp32"]),
+    default="fp16",
+    show_default=True,
+    help="Dtype of the task.",
+)
 @click.option("--workload", multiple=True, help="Named size of the reference; may be repeated.")
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), help="Where to run; a CUDA GPU where there is one.")
 @click.option("--gpu", help=f"Where there is none to measure on: {GPU_HELP}")
-@click.option("--evaluator", type=click.Choice(EVALUATORS), default="auto", show_default=True)
-@click.option("--policy", type=click.Choice(["report", "own-kernels"]), default="report", show_default=True)
-@click.option("--effort", type=click.Choice(["quick", "full", "confirm"]), default="full", show_default=True)
+@click.option(
+    "--evaluator",
+    type=click.Choice(EVALUATORS),
+    default="auto",
+    show_default=True,
+    help="local: on a GPU here. offline: without one. auto: on one where there is one.",
+)
+@click.option(
+    "--policy",
+    type=click.Choice(["report", "own-kernels"]),
+    default="report",
+    show_default=True,
+    help="What to do about library calls in the kernel.",
+)
+@click.option(
+    "--effort",
+    type=click.Choice(["quick", "full", "confirm"]),
+    default="full",
+    show_default=True,
+    help="quick: fewer checks and pairs. confirm: in three fresh processes, as a run measures a new best.",
+)
 @click.option("--baselines", default="eager", show_default=True, help=BASELINES_HELP)
 @click.option("--error-factor", type=float, default=16.0, show_default=True, help=ERROR_FACTOR_HELP)
 @click.option("--backward", is_flag=True, help=BACKWARD_HELP)

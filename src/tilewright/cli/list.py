@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tilewright.cli.showing import line, listing_of_slow
-from tilewright.listing import list_kernels
+from tilewright.listing import list_kernels, slow_kernels
 
 
 @click.command("list")
@@ -18,9 +18,9 @@ from tilewright.listing import list_kernels
 @click.option("--threshold", default=0.8, show_default=True, help="Kernels below this speedup count as slow.")
 def command(folder: Path | None, as_json: bool, slow: bool, threshold: float) -> int:
     """Show the kernels under FOLDER (the shipped ones by default) and their measured speedups."""
-    if slow:
-        return listing_of_slow(threshold)
-    kernels = list_kernels(folder)
+    if slow and not as_json:
+        return listing_of_slow(threshold, folder)
+    kernels = slow_kernels(threshold, folder).kernels if slow else list_kernels(folder)
     for kernel in kernels:
         if as_json:
             record = {

@@ -20,7 +20,13 @@ from tilewright.errors import MissingDependency, UsageError
     help="The folder whose kernels are served; nothing beyond it is read.",
 )
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help=RESULTS_HELP)
-@click.option("--evaluator", type=click.Choice(EVALUATORS), default="auto", show_default=True)
+@click.option(
+    "--evaluator",
+    type=click.Choice(EVALUATORS),
+    default="auto",
+    show_default=True,
+    help="local: on a GPU here. offline: without one. auto: on one where there is one.",
+)
 @click.option("--gpu", help=f"Where there is none to measure on: {GPU_HELP}")
 def command(project: Path, results: Path, evaluator: str, gpu: str | None) -> None:
     """Serve coding agents over standard input and output (Model Context Protocol).

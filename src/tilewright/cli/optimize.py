@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tilewright.cli.options import config_from, run_options
-from tilewright.cli.showing import final_record, listing_of_slow, watcher_for
+from tilewright.cli.showing import final_record, listing_of_slow, show_waiting, watcher_for
 from tilewright.errors import UsageError
 
 
@@ -44,6 +44,7 @@ def run(config: Any, as_json: bool, fail_on: str | None) -> int:
     record = final_record(outcome, config.min_improvement, quiet=config.quiet, show=not as_json)
     if as_json:
         click.echo(json.dumps(record))
+    show_waiting([outcome])
     return exit_code(outcome.run.stop_reason, record, config.target_speedup, fail_on)
 
 

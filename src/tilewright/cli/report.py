@@ -37,6 +37,7 @@ def command(run: str, format_: Format, out: Path | None, png: Path | None, open_
     The page is one file that needs no network: RESULTS/reports/RUN.html unless --out says otherwise.
     """
     from tilewright.cli.showing import line
+    from tilewright.hardware import known_as
     from tilewright.report.html import picture
     from tilewright.report.picture import write_png
     from tilewright.reporting import report, write_report
@@ -47,15 +48,16 @@ def command(run: str, format_: Format, out: Path | None, png: Path | None, open_
     store = open_store(results)
     try:
         found = store.load(store.find(run))
-        interactions = store.interactions(found.id)
+        interactions, gpu = store.interactions(found.id), store.gpu(found.id)
     finally:
         store.close()
-    if out == Path("-") or (out is None and format_ != "html"):
-        sys.stdout.buffer.write(report(found, interactions, format_).encode("utf-8", "replace"))
-        sys.stdout.buffer.flush()
-    else:
-        out = write_report(found, interactions, results, out, format_)
-        line(str(out))
+    with known_as(gpu):
+        if out == Path("-") or (out is None and format_ != "html"):
+            sys.stdout.buffer.write(report(found, interactions, format_).encode("utf-8", "replace"))
+            sys.stdout.buffer.flush()
+        else:
+            out = write_report(found, interactions, results, out, format_)
+            line(str(out))
     if png is not None:
         write_png(picture(found), png)
         line(str(png))

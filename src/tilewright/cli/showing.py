@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tilewright.protocols import Watcher
     from tilewright.records import Problem, Run
     from tilewright.wiring import Outcome
+
+_WAITING = ("awaiting_answers", "awaiting_gpu")
 
 
 def watcher_for(*, quiet: bool, verbose: bool) -> Watcher | None:
@@ -40,8 +43,8 @@ def slow_line(kernel: Listed) -> str:
     return f"📉 {kernel.speedup_ratio:.3f}x {kernel.path} {kernel.category} {kernel.problem}"
 
 
-def listing_of_slow(threshold: float) -> int:
-    slow = slow_kernels(threshold)
+def listing_of_slow(threshold: float, folder: Path | None = None) -> int:
+    slow = slow_kernels(threshold, folder)
     for kernel in slow.kernels:
         line(slow_line(kernel))
     click.echo(
@@ -55,6 +58,7 @@ def listing_of_slow(threshold: float) -> int:
 def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show: bool) -> dict[str, Any]:
     """The run's final record (DESIGN: `tune --json` and `optimize --json`), shown in words where wanted."""
     from tilewright.analysis.limit import share_reached
+    from tilewright.hardware import known_as
     from tilewright.report.terminal import result_line
     from tilewright.scores import best, over_seed, score
 
@@ -63,7 +67,8 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
     value = score(holder.evaluation) if holder else None
     measured = value is not None and value.kind == "measured"
     paired = over_seed(holder) if holder else None
-    share = share_reached(holder, run.gpu) if holder else None
+    with known_as(outcome.gpu):
+        share = share_reached(holder, run.gpu) if holder else None
     record: dict[str, Any] = {
         "run": run.id,
         "kernel": run.kernel_path,
@@ -93,6 +98,21 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
         if message and not quiet:
             click.echo(message, err=True)
     return record
+
+
+def show_waiting(outcomes: Sequence[Outcome]) -> None:
+    """What each run waits for and what to do then; also with --quiet, for nothing happens before."""
+    for outcome in outcomes:
+        run, awaited = outcome.run, outcome.lessons_awaited
+        waits = run.stop_reason in _WAITING
+        said = [*([run.stop_detail] if waits else []), *([lessons_awaited(awaited)] if awaited else [])]
+        if said:
+            click.echo(f"{run.kernel_path} (run {run.id}): {' '.join(said)}", err=True)
+
+
+def lessons_awaited(count: int) -> str:
+    asked = "1 prompt that asks" if count == 1 else f"{count} prompts that ask"
+    return f"{asked} what was learned may be answered later, too. Then: tilewright resume --waiting"
 
 
 def _next_step(run: Run, saved: Path | None) -> str:
@@ -131,12 +151,15 @@ def _message(run: Run, min_improvement: float) -> str:
     from tilewright.report.words import outcome
     from tilewright.scores import gain, score
 
-    if run.stop_reason in ("awaiting_answers", "awaiting_gpu", "budget", "model_unavailable"):
+    if run.stop_reason in _WAITING:
+        return ""  # `show_waiting` tells
+    if run.stop_reason in ("budget", "model_unavailable"):
         return f"Stopped: {run.stop_detail}"
     first = run.attempts[0].evaluation if run.attempts else None
     if run.stop_reason == "seed_wrong" and isinstance(first, Wrong):
+        cause = f" Likely cause: {first.mismatch.cause}." if first.mismatch.cause else ""
         return (
-            f"Optimization failed correctness check: {first.mismatch.message}. {first.mismatch.cause} "
+            f"Optimization failed correctness check: {first.mismatch.message}.{cause} "
             "Mend the kernel, or make that the first task: --repair"
         )
     if run.stop_reason == "seed_failed":

@@ -12,7 +12,7 @@ from tilewright.cli.options import config_from, run_options
 @click.command("tune")
 @click.argument("kernel")
 @click.option("--budget", type=int, default=24, show_default=True, help="Settings tried at most.")
-@run_options(leave_out=("kernel_file", "list_slow", "tune_budget", "candidates", "max_iterations", "model"))
+@run_options(leave_out=("kernel_file", "list_slow", "tune_budget", "candidates", "max_iterations", "model", "search"))
 @click.option("--json", "as_json", is_flag=True, help="Print the final record as JSON on standard output.")
 def command(kernel: str, budget: int, as_json: bool, **values: Any) -> int:
     """Search KERNEL's knobs (tiles, threads, stages, ...) and leave its structure alone."""

@@ -17,8 +17,7 @@ class AbsentEvaluator:
     name = "absent"
 
     def submit(self, job: Job) -> Future[Evaluation]:
-        where = f"a machine with a GPU ({job.gpu})" if job.gpu else "a machine with a GPU"
-        raise AwaitingGpu(f"A candidate waits to be measured. Go on with `tilewright resume` on {where}.")
+        raise AwaitingGpu("A candidate waits to be measured.")
 
     def close(self) -> None:
         """Nothing was started."""

@@ -94,6 +94,8 @@ class RemoteEvaluator:
         leave: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
+        self.machines = len(slots)
+        """At most."""
         self.seconds = 0.0
         """How long machines were busy with what they answered, summed over batches."""
         self._wanted = wanted

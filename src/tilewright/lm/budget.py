@@ -54,9 +54,11 @@ class Budget:
         return f"{self.tokens:,} tokens, {priced}{more}"
 
 
-def spent_on(interactions: Iterable[Interaction]) -> Budget:
-    """What these came to, without a limit."""
-    spent = Budget()
+def spent_on(
+    interactions: Iterable[Interaction], max_usd: float | None = None, max_tokens: int | None = None
+) -> Budget:
+    """What these came to, of these limits."""
+    spent = Budget(max_usd, max_tokens)
     for interaction in interactions:
         spent.add(interaction)
     return spent

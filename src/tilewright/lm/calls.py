@@ -109,6 +109,11 @@ class Model:
     def names(self) -> tuple[str, ...]:
         return tuple(speaker.name for speaker in self._speakers)
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether an answer is there without a wait, or not at all: files, recorded answers."""
+        return all(speaker.free for speaker in self._speakers)
+
     def close(self) -> None:
         """Let nobody wait any longer for another try."""
         self._closing.set()

@@ -35,11 +35,7 @@ class Exchange:
         except OSError as error:
             raise ModelUnavailable(f"--model file:{self.folder}: {error.strerror}: {error.filename}") from error
         if answer is None:
-            raise AwaitingAnswers(
-                f"{prompt} awaits its answer in {_answer_name(prompt)}. "
-                "When it is there, go on with: tilewright resume last",
-                (str(prompt),),
-            )
+            raise AwaitingAnswers(f"{prompt} awaits its answer in {_answer_name(prompt)}.", (str(prompt),))
         return answer
 
     def _prompt(self, question: Question) -> Path:

@@ -36,9 +36,10 @@ def open_model(
 ) -> Model:
     """The model that `specs` (at least one) mean.
 
-    `recorded` gives a run's interactions, for replay:RUN; `earlier` are this run's own, where it goes on: they count
-    for the budget, and what was answered isn't asked again. `secrets` are further keys that may be in no record (see
-    `keys_in`). Each of `on_interaction` is called from whichever thread asks. Raises `MissingDependency`.
+    `recorded` gives a run's interactions, for replay:RUN; `earlier` are this run's own, where it goes on: what was
+    answered isn't asked again (and has been added to `budget` by whoever made that). `secrets` are further keys that
+    may be in no record (see `keys_in`). Each of `on_interaction` is called from whichever thread asks. Raises
+    `MissingDependency`.
     """
     load_dspy()
 
@@ -55,9 +56,6 @@ def open_model(
         return Speaker(spec.name, lambda purpose, rollout_id: lm.copy())
 
     speakers = [opened(spec) for spec in specs]
-    budget = budget or Budget()
-    for interaction in earlier:
-        budget.add(interaction)
     keys = (*secrets, *([api_key] if api_key else []))
     known = answers_in(earlier) if earlier else None
-    return Model(speakers, budget, on_interaction, on_note, patience, keys, known)
+    return Model(speakers, budget or Budget(), on_interaction, on_note, patience, keys, known)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from tilewright.analysis.limit import fields_of
 from tilewright.errors import UsageError
+from tilewright.hardware import known_as
 from tilewright.mcp.answers import History, Learned
 from tilewright.mcp.explaining import explained
 from tilewright.mcp.project import Project, short
@@ -86,7 +87,8 @@ def _load(project: Project, name: str) -> Run:
 def _report(project: Project, name: str, form: Format) -> str:
     with closing(existing_store(project.results)) as store:
         run = store.find(short("run", name))
-        return report(store.load(run), store.interactions(run), form)
+        with known_as(store.gpu(run)):
+            return report(store.load(run), store.interactions(run), form)
 
 
 def _best_source(run: Run) -> str:

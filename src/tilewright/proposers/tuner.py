@@ -34,9 +34,11 @@ class KnobTuner:
 
     name = "tuner"
 
-    def __init__(self, gpu: Limits, budget: int = 40) -> None:
+    def __init__(self, gpu: Limits, budget: int = 40, seed: int = 0) -> None:
+        """`seed`: of where the climb begins anew once all around the best was tried."""
         self.gpu = gpu
         self.budget = budget
+        self.seed = seed
 
     def propose(self, brief: Brief) -> Sequence[Candidate]:
         attempts = _of_structure((*brief.history, brief.parent), brief.parent.candidate.structure_id)
@@ -49,7 +51,7 @@ class KnobTuner:
         search = _Search.of(knobs, attempts)
         proposals: list[Candidate] = []
         seen: set[Setting] = set()
-        for origin, setting in search.moves(content_id(base.id, len(attempts))):
+        for origin, setting in search.moves(content_id(base.id, len(attempts), self.seed)):
             if len(proposals) == wanted:
                 break
             if setting in seen or search.was_tried(setting) or search.keeps_failing(setting):

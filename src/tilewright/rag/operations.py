@@ -76,6 +76,18 @@ def operations(source: str, entry_point: str = "Model") -> tuple[Operation, ...]
     return (*found, *_composed(found, arguments))
 
 
+def main_family(source: str, entry_point: str = "Model") -> str:
+    """The family that a reference is known by: its heaviest operation's, else that of what all its steps make."""
+    families = [each.family for each in operations(source, entry_point)]
+    ranked = (
+        [family for family in families if family in MADE_OF_PRODUCTS],
+        [family for family in families if family in HEAVY],
+        [family for family in reversed(families) if family not in LIGHT],
+        families,
+    )
+    return next((found[0] for found in ranked if found), "other")
+
+
 def name_of(spelled: str) -> str:
     return spelled.replace("_", "").lower()
 

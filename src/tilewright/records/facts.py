@@ -205,6 +205,13 @@ class RunFacts:
     """The reference's operations over `device_ms`."""
     no_counters: str = ""
     """Why hardware counters were not read, where they were asked for."""
+    busy_ms: float | None = None
+    """What of `device_ms` may have gone into kernels; the rest were gaps between them. None where it is not known."""
+
+    @property
+    def gaps_ms(self) -> float | None:
+        """In which one kernel had ended and the next not begun."""
+        return None if self.busy_ms is None else max(0.0, self.device_ms - self.busy_ms)
 
     @property
     def host_ms(self) -> float | None:

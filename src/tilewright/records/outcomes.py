@@ -94,6 +94,9 @@ class Measurement:
     """Beside `timings` (the headline's baseline, device clock): all other baselines and the latency clock."""
     census: tuple[KernelShare, ...] = ()
     """What ran in one forward at the first workload; empty where it was not taken."""
+    busy_ms: float | None = None
+    """All times of that census together, by the profiler, with inputs that lay in the cache; None where it was not
+    taken."""
     seeds: tuple[int, ...] = ()
     """All draws follow from these, one a process and workload, in this order: `tilewright recheck` repeats them."""
     confirmations: tuple[tuple[float, float, float], ...] = ()

@@ -7,7 +7,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tilewright import jsonform
-from tilewright.records import Analysis, Finding, KernelRun, Measured, RunFacts, Spent, Standing
+from tilewright.records import (
+    Analysis,
+    CompileFailed,
+    Evaluation,
+    Finding,
+    KernelRun,
+    Measured,
+    Reason,
+    Rejected,
+    RunFacts,
+    Spent,
+    Standing,
+)
 from tilewright.report import measured, words
 
 WIDTH = 80
@@ -31,7 +43,12 @@ def fields(analysis: Analysis) -> dict[str, Any]:
         "measurement": measured.fields(measurement) if measurement else None,
         "facts": [jsonform.to_plain(facts) for facts in analysis.evidence.facts],
         "warnings": [
-            {"rule": reason.rule, "message": reason.message, "line": _line(reason.line, analysis.line_offset)}
+            {
+                "rule": reason.rule,
+                "message": reason.message,
+                "action": reason.action,
+                "line": _line(reason.line, analysis.line_offset),
+            }
             for reason in analysis.evidence.warnings
         ],
         "notes": list(analysis.notes),
@@ -48,8 +65,14 @@ def text(analysis: Analysis) -> str:
         lines += _wrapped(note, "  ")
     if analysis.evaluation is not None:
         lines += _wrapped(words.outcome(analysis.evaluation, "", analysis.line_offset), "  ")
+        for action in _actions(analysis.evaluation):
+            lines += _wrapped(action, "  -> ")
     for standing in analysis.standings:
         lines += _limit_lines(standing, several=len(analysis.standings) > 1)
+    if analysis.evidence.warnings:
+        lines += ["", "Warned of"]
+    for reason in analysis.evidence.warnings:
+        lines += _warning_lines(reason, analysis.line_offset)
     lines += ["", "What holds it back"]
     for number, item in enumerate(analysis.findings, 1):
         lines += _finding_lines(number, item, analysis.line_offset)
@@ -118,6 +141,8 @@ def _workload(one: Standing, analysis: Analysis) -> dict[str, Any]:
             }
             for row in one.spent
         ],
+        "busy_ms": run.busy_ms if run else None,
+        "gaps_ms": run.gaps_ms if run else None,
         "latency_ms": run.latency_ms if run else None,
         "host_ms": run.host_ms if run else None,
         "bytes_per_s": run.bytes_per_s if run else None,
@@ -147,6 +172,20 @@ def _limit_lines(one: Standing, several: bool) -> Iterator[str]:
             f"as written it asks for {_size(one.asked_bytes)} of memory; {_size(one.needed_bytes)} have to cross",
             "  ",
         )
+
+
+def _actions(evaluation: Evaluation) -> Iterator[str]:
+    if isinstance(evaluation, CompileFailed) and evaluation.action:
+        yield evaluation.action
+    if isinstance(evaluation, Rejected):
+        yield from (reason.action for reason in evaluation.reasons if reason.action)
+
+
+def _warning_lines(reason: Reason, offset: int) -> Iterator[str]:
+    line = _line(reason.line, offset)
+    yield from _wrapped(f"{reason.message} ({reason.rule}{f', line {line}' if line else ''})", "  - ")
+    if reason.action:
+        yield from _wrapped(reason.action, "    -> ")
 
 
 def _finding_lines(number: int, item: Finding, offset: int) -> Iterator[str]:

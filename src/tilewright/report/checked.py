@@ -29,14 +29,18 @@ class Checked:
 
     @property
     def place(self) -> str:
-        """The path with slashes, from the working directory where it lies in there: how CI systems name files."""
-        path = self.path.resolve()
-        here = Path.cwd()
-        return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+        return place_of(self.path)
 
     @property
     def rejected(self) -> bool:
         return self.verdict == "rejected"
+
+
+def place_of(path: Path) -> str:
+    """The path with slashes, from the working directory where it lies in there: how CI systems name files."""
+    path = path.resolve()
+    here = Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
 def message_of(reason: Reason) -> str:

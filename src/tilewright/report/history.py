@@ -39,7 +39,8 @@ class HistoryFile:
             raise StoreError(f"can't make {path.parent}: {error.strerror}. Choose another: --results DIR") from error
         earlier = _run_of(path)
         if path.exists() and earlier not in ("", run.id):
-            path.rename(_free(path.with_name(f"{path.stem}_{earlier or 'unknown'}.json")))
+            with contextlib.suppress(FileNotFoundError):  # another run of a batch did it at the same moment
+                path.rename(_free(path.with_name(f"{path.stem}_{earlier or 'unknown'}.json")))
         self._write(run)
 
     def trying(self, candidate: Candidate, phase: str, turn: int) -> None: ...
@@ -57,7 +58,7 @@ class HistoryFile:
 
     def _write(self, run: Run) -> None:
         path = self.path(run)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{run.id}")
         text = json.dumps(history(run, self._limit_of), indent=1, ensure_ascii=False, allow_nan=False)
         try:
             temporary.write_text(text, encoding="utf-8")

@@ -17,45 +17,73 @@ from tilewright.report.page.shown import Shows, shows
 
 def page(run: Run, known: Known) -> str:
     """The whole report. Sources lie in it compressed; what changed is worked out when somebody asks to see it."""
-    shown = shows(run)
+    header = masthead(name(run), subtitle(run))
+    return filled(_title(run), header, "\n".join(parts(shows(run), known).values()), candidates.packed(run))
+
+
+def parts(run: Shows, known: Known) -> dict[str, Html]:
+    """What the page shows, by the names of its parts: the headline, links to the sections, the sections."""
     sections = {
-        "Turn by turn": progress.progress(shown),
-        "How near the limit": roofline.rooflines(shown, known),
-        "Where the time goes": timesplit.timesplits(shown, known),
-        "What holds it back": account.findings(shown),
-        "What was not verified": _listed(account.not_verified(shown, known)),
-        "What grew from what": tree.tree(shown),
-        "How it answers to its knobs": surface.surfaces(shown),
-        "Every candidate": candidates.candidates(shown),
-        "What it took": account.cost(shown, known),
-        "How to repeat it": _repeat(shown, known),
+        "Turn by turn": progress.progress(run),
+        "How near the limit": roofline.rooflines(run, known),
+        "Where the time goes": timesplit.timesplits(run, known),
+        "What holds it back": account.findings(run),
+        "What was not verified": _listed(account.not_verified(run, known)),
+        "What grew from what": tree.tree(run),
+        "How it answers to its knobs": surface.surfaces(run),
+        "Every candidate": candidates.candidates(run),
+        "What it took": account.cost(run, known),
+        "How to repeat it": _repeat(run, known),
     }
     links = tag("nav", *(tag("a", title, href=f"#{_id(title)}") for title in sections), aria_label="Sections")
-    written = [_section(title, content) for title, content in sections.items()]
-    header = joined(
-        tag("div", tag("h1", _name(run)), tag("p", f"{run.kernel_path}, run {run.id}, {run.started}", class_="soft")),
+    written = {_id(title): section(title, content) for title, content in sections.items()}
+    return {"headline": headline.headline(run, known), "links": links, **written}
+
+
+def section(title: str, content: Html) -> Html:
+    """Content under a title that can be linked to."""
+    return tag("section", tag("h2", title, id=_id(title)), content, aria_labelledby=_id(title))
+
+
+def masthead(title: str, below: str) -> Html:
+    """What a page is about, and the switch between light and dark."""
+    return joined(
+        tag("div", tag("h1", title), tag("p", below, class_="soft")),
         tag("button", "dark", type="button", id="theme", class_="needs-script"),
     )
-    body = "\n".join([headline.headline(shown, known), links, *written])
-    return _filled(run, header, body, candidates.packed(run))
+
+
+def name(run: Run) -> str:
+    return run.problem.name.replace("_", " ")
+
+
+def subtitle(run: Run) -> str:
+    return f"{run.kernel_path}, run {run.id}, {run.started}"
 
 
 def picture(run: Run) -> str:
     """A page that holds the result and the plot of its turns alone, to be made a picture of."""
     shown = shows(run)
     number, over = headline.summary(shown)
-    title = tag("h1", f"{_name(run)} on {run.gpu}")
+    title = tag("h1", f"{name(run)} on {run.gpu}")
     result = tag("p", tag("span", number, class_="big"), f" {over}")
     plot = progress.plot(shown) if shown.attempts else None
-    return _filled(run, "", joined(title, result, plot), "")
+    return filled(_title(run), "", joined(title, result, plot), "")
 
 
-def _filled(run: Run, header: str, body: str, sources: str) -> str:
-    script = _data("page.js")
-    return Template(_data("page.html")).substitute(
-        title=tag("title", f"{run.problem.name}: tilewright report {run.id}"),
+@cache
+def asset(name: str) -> str:
+    """A file of `data/report`: the style and the script of pages."""
+    return files("tilewright").joinpath(f"data/report/{name}").read_text(encoding="utf-8")
+
+
+def filled(title: str, header: str, body: str, sources: str) -> str:
+    """A page of that title; `sources` are those of candidates, packed."""
+    script = asset("page.js")
+    return Template(asset("page.html")).substitute(
+        title=tag("title", title),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=_data("page.css"),
+        style=asset("page.css"),
         script=script,
         header=header,
         body=body,
@@ -63,12 +91,8 @@ def _filled(run: Run, header: str, body: str, sources: str) -> str:
     )
 
 
-def _name(run: Run) -> str:
-    return run.problem.name.replace("_", " ")
-
-
-def _section(title: str, content: Html) -> Html:
-    return tag("section", tag("h2", title, id=_id(title)), content, aria_labelledby=_id(title))
+def _title(run: Run) -> str:
+    return f"{run.problem.name}: tilewright report {run.id}"
 
 
 def _id(title: str) -> str:
@@ -89,8 +113,3 @@ def _repeat(run: Shows, known: Known) -> Html:
         folded("Every option", table(["option", "value"], options, "Options of the run")) if options else None,
         folded("The reference", tag("pre", run.run.problem.source, tabindex="0")),
     )
-
-
-@cache
-def _data(name: str) -> str:
-    return files("tilewright").joinpath(f"data/report/{name}").read_text(encoding="utf-8")

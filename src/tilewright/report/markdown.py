@@ -25,15 +25,15 @@ def text(run: Run, known: Known) -> str:
 
 
 def _head(run: Shows, known: Known) -> Iterator[str]:
-    yield f"# {_plain(run.run.problem.name)}: {_plain(' '.join(summary(run)))}"
+    yield f"# {plain(run.run.problem.name)}: {plain(' '.join(summary(run)))}"
     yield ""
-    yield f"`{run.run.kernel_path}` on {_plain(run.run.gpu)}, run `{run.run.id}`, {run.run.started}"
+    yield f"`{run.run.kernel_path}` on {plain(run.run.gpu)}, run `{run.run.id}`, {run.run.started}"
     if run.best is not None:
         share = known.share_reached.get(run.best.index)
         yield ""
-        yield f"Best: #{run.best.index}, {_plain(words.attempted(run.best, share_reached=share))}"
+        yield f"Best: #{run.best.index}, {plain(words.attempted(run.best, share_reached=share))}"
         if isinstance(run.best.evaluation, Measured):
-            yield from ("", *(f"- {_plain(line)}" for line in details(run.best.evaluation.measurement)))
+            yield from ("", *(f"- {plain(line)}" for line in details(run.best.evaluation.measurement)))
 
 
 def _tried(run: Shows) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _tried(run: Shows) -> Iterator[str]:
     for one in chosen:
         what = "the kernel as it was" if one.attempt.phase == "seed" else words.hypothesis(one.attempt)
         mark = "best then" if one.attempt.index in champions else ""
-        yield f"| {one.number} | {one.attempt.turn} | {_plain(what)} | {_plain(one.brief)} | {mark} |"
+        yield f"| {one.number} | {one.attempt.turn} | {plain(what)} | {plain(one.brief)} | {mark} |"
     left = len(run.attempts) - len(chosen)
     if left:
         yield from ("", f"and {left} more")
@@ -63,23 +63,23 @@ def _findings(run: Shows) -> Iterator[str]:
 
 def _listed(title: str, found: Sequence[Finding]) -> Iterator[str]:
     yield from ("", f"{title}:", "")
-    yield from (f"- {item.rule} (could save est. {item.saves:.0%}): {_plain(item.message)}" for item in found)
+    yield from (f"- {item.rule} (could save est. {item.saves:.0%}): {plain(item.message)}" for item in found)
     if not found:
         yield "- nothing that the rules know"
 
 
 def _rest(run: Shows, known: Known) -> Iterator[str]:
     yield from ("", "## What was not verified", "")
-    yield from (f"- {_plain(sentence)}" for sentence in not_verified(run, known))
+    yield from (f"- {plain(sentence)}" for sentence in not_verified(run, known))
     yield from ("", "## How to repeat it", "", "```sh", *known.reproduce, "```", "")
     gpu_seconds = sum(one.cost.gpu_seconds for one in run.run.attempts)
     yield f"{len(run.attempts)} candidates in {run.run.seconds:.0f} s, {gpu_seconds:.1f} s of the GPU."
     for use in known.models:
         price = "price not known" if use.usd is None else f"{use.usd:.2f} USD"
-        yield f"{_plain(use.model)}: {use.calls} questions, {use.tokens:,} tokens, {price}."
+        yield f"{plain(use.model)}: {use.calls} questions, {use.tokens:,} tokens, {price}."
 
 
-def _plain(said: str) -> str:
+def plain(said: str) -> str:
     """One line that Markdown reads as text, whatever a candidate or a model wrote."""
     line = " ".join(said.split())
     line = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

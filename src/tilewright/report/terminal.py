@@ -95,6 +95,8 @@ def result_line(run: Run, path: str | None, share_reached: float | None = None) 
     where = f" -> {path}" if path else ""
     if holder and share_reached is not None:
         where = f"; {words.of_limit(share_reached, not isinstance(holder[1].evaluation, Measured))}{where}"
+    if holder is None and run.stop_reason.startswith("awaiting"):
+        return f"{run.kernel_path}: no result yet ({run.stop_reason})"
     if holder is None:
         return f"{run.kernel_path}: no result ({run.stop_reason}: {run.stop_detail})"
     seed, top, ratio = holder

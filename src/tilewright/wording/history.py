@@ -10,7 +10,7 @@ from tilewright.lm import fenced
 from tilewright.records import Attempt, Brief, Candidate, Estimated, KnobValue, Measured
 from tilewright.scores import score
 from tilewright.source.knobs import values_of
-from tilewright.wording import numbers
+from tilewright.wording import kernels, numbers
 from tilewright.wording.outcomes import outcome, why_briefly
 
 _MOST_SETTINGS = 12
@@ -42,18 +42,69 @@ def tried(brief: Brief, room: int) -> str:
 
 
 def knobs(brief: Brief) -> str:
-    """The settings of the parent's structure that were tried: a table of the values that differ, fastest first."""
+    """The settings of the parent's structure that were tried: a table of the values that differ, fastest first, and
+    the values that all of them had."""
     family = _families(brief.history).get(brief.parent.candidate.structure_id, [])
     settings = [(attempt, _values(attempt.candidate)) for attempt in family]
-    names = [name for name in (settings[0][1] if settings else ()) if _differs(name, [v for _, v in settings])]
+    known = settings[0][1] if settings else {}
+    names = [name for name in known if _differs(name, [values for _, values in settings])]
+    fixed = [f"{name} {value}" for name, value in known.items() if name not in names]
+    same = [f"all at: {', '.join(fixed)}"] if fixed else []
     if not names:
-        return "No other values were tried for this structure."
+        return "\n".join(["No other values were tried for this structure.", *same])
     timed = sorted((pair for pair in settings if score(pair[0].evaluation)), key=lambda pair: -_value(pair[0]))
     failed = [pair for pair in settings if not score(pair[0].evaluation)]
     rows = [_row(attempt, values, names) for attempt, values in [*_both_ends(timed), *failed[-_MOST_SETTINGS // 2 :]]]
     head = f"| {' | '.join(names)} | result |\n|{'---|' * (len(names) + 1)}"
     left_out = len(settings) - len(rows)
-    return "\n".join([head, *rows, *([f"and {left_out} more between or like these"] if left_out else [])])
+    return "\n".join([head, *rows, *([f"and {left_out} more between or like these"] if left_out else []), *same])
+
+
+def looked_back(parent: Attempt, structure: Attempt, setting: Attempt, more: Sequence[str] = ()) -> str:
+    """A change with what was measured of its fastest setting, before and after, `more` of that, and its diff."""
+    before, after = parent.candidate, setting.candidate
+    lines = [
+        f"{structure.candidate.hypothesis[:_MOST_SAID]}\n-> {outcome(setting)}",
+        *_times(parent, setting),
+        *more,
+        f"Knobs: {_chosen(_values(before), _values(after))}",
+        *(f"{when}:\n{text}" for when, text in (("Before", _made(parent)), ("After", _made(setting))) if text),
+        change(before.source, after.source),
+    ]
+    return "\n".join(lines)
+
+
+def ended(tried: Sequence[Attempt]) -> str:
+    """A line for each change of structure: what it was, and how it, or the best of its settings, ended."""
+    families = _families(tried)
+    return "\n".join(
+        f"- {attempt.candidate.hypothesis[:_MOST_SAID]} -> {outcome(_best(attempt, families))}"
+        for attempt in tried
+        if attempt.phase == "structure"
+    )
+
+
+def _times(parent: Attempt, setting: Attempt) -> list[str]:
+    if not (isinstance(parent.evaluation, Measured) and isinstance(setting.evaluation, Measured)):
+        return []
+    before = {timing.workload: timing for timing in parent.evaluation.measurement.timings}
+    return [
+        f"{now.workload}: {numbers.ms(before[now.workload].candidate_ms)} on the device before, "
+        f"{numbers.ms(now.candidate_ms)} after"
+        for now in setting.evaluation.measurement.timings
+        if now.workload in before
+    ]
+
+
+def _chosen(before: Mapping[str, KnobValue], after: Mapping[str, KnobValue]) -> str:
+    return ", ".join(
+        f"{name} {before[name]} -> {value}" if before.get(name, value) != value else f"{name} {value}"
+        for name, value in after.items()
+    )
+
+
+def _made(attempt: Attempt) -> str:
+    return "\n".join(kernels.resources(attempt.evidence))
 
 
 def change(before: str, after: str, longest: int = _LONGEST_DIFF) -> str:

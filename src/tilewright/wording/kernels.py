@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tilewright.records import (
     Attempt,
+    Clock,
     Estimated,
     Evaluation,
     Evidence,
@@ -19,11 +20,18 @@ from tilewright.records import (
 )
 from tilewright.scores import against
 from tilewright.wording import numbers
-from tilewright.wording.outcomes import outcome, quoted, why_briefly
+from tilewright.wording.outcomes import outcome, quoted, warned, why_briefly
 from tilewright.wording.task import source
 
 _MOST_KERNELS = 8
 """That are described: further ones take little of the time."""
+_CLOCKS: Mapping[Clock, str] = {
+    "device": "the time on the device",
+    "events": "events around each call",
+    "latency": "single calls on an idle GPU, the host's part included",
+}
+_A_MODELS = "llm"
+"""The rule whose findings are what a model said, and computed by nobody."""
 
 
 def kernel(attempt: Attempt, standing: Sequence[str] = ()) -> str:
@@ -35,7 +43,7 @@ def kernel(attempt: Attempt, standing: Sequence[str] = ()) -> str:
         *(f"{file.path}, which it imports:\n{source(file.text)}" for file in candidate.support),
         *times(attempt.evaluation),
         *([] if isinstance(attempt.evaluation, (Measured, Estimated)) else [f"Result: {outcome(attempt)}"]),
-        *([why] if (why := why_briefly(attempt)) else []),
+        *([said] if (said := why_briefly(attempt) or warned(attempt)) else []),
         *standing,
         *facts(attempt.evidence),
     ]
@@ -57,8 +65,14 @@ def facts(evidence: Evidence) -> Iterator[str]:
     """What the compiler made of each kernel at its real sizes, and what PyTorch runs beside them."""
     for one in evidence.facts:
         yield f"Compiled for {one.gpu}, workload {one.workload}:"
-        yield from (f"- {_kernel(each)}" for each in one.kernels[:_MOST_KERNELS])
+        yield from _kernels(one)
         yield from _beside(one)
+
+
+def resources(evidence: Evidence) -> Iterator[str]:
+    """What each kernel takes and does, at the first workload."""
+    for one in evidence.facts[:1]:
+        yield from _kernels(one)
 
 
 def standing(one: Standing) -> str:
@@ -72,7 +86,7 @@ def standing(one: Standing) -> str:
         parts.append(f"{one.achieved:.0%} of what the hardware allows")
     if one.asked_bytes and one.needed_bytes:
         asked, needed = numbers.size(one.asked_bytes), numbers.size(one.needed_bytes)
-        parts.append(f"asks for {asked} of device memory, {needed} must move")
+        parts.append(f"{_asks_for(asked)}, {needed} must move")
     spent = ", ".join(f"{row.what[:80]} {numbers.ms(row.ms)}" for row in one.spent[:_MOST_KERNELS])
     return f"workload {one.workload}: " + "; ".join(parts) + (f". Time: {spent}" if spent else "")
 
@@ -83,16 +97,20 @@ def findings(found: Sequence[Finding], text: str) -> str:
 
 
 def _measured(m: Measurement) -> Iterator[str]:
-    yield f"Measured on {m.gpu}: {numbers.ratio(m.speedup_ratio, m.low, m.high)} of the speed of PyTorch eager."
+    headline = numbers.ratio(m.speedup_ratio, m.low, m.high)
+    yield f"Measured on {m.gpu}: {headline} of the speed of PyTorch eager, by {_CLOCKS['device']}."
     for timing in m.timings:
         candidate, reference = numbers.ms(timing.candidate_ms), numbers.ms(timing.baseline_ms)
         yield f"- {timing.workload}: {candidate} on the device, PyTorch {reference}"
     for one in against(m)[1:]:
         name = "PyTorch eager" if one.baseline == m.baseline else one.baseline
-        clock = " for single calls on an idle GPU, the host's part included" if one.clock == "latency" else ""
-        yield f"- against {name}{clock}: {numbers.ratio(one.ratio, one.low, one.high)}"
+        yield f"- against {name}, by {_CLOCKS[one.clock]}: {numbers.ratio(one.ratio, one.low, one.high)}"
     if m.error_ratio is not None:
         yield f"- its largest error is {m.error_ratio:.2g} of PyTorch's own ({m.error_factor:g} allowed)"
+
+
+def _kernels(one: Facts) -> Iterator[str]:
+    yield from (f"- {_kernel(each)}" for each in one.kernels[:_MOST_KERNELS])
 
 
 def _kernel(one: KernelFacts) -> str:
@@ -104,7 +122,7 @@ def _kernel(one: KernelFacts) -> str:
         f"{numbers.size(one.spill_bytes)} spilled" if one.spill_bytes else "",
         f"{numbers.size(one.shared_bytes)} shared" if one.shared_bytes else "",
         f"occupancy {one.occupancy:.0%} (limited by {one.limited_by})" if one.occupancy is not None else "",
-        f"asks for {numbers.size(one.global_bytes)} of device memory" if one.global_bytes is not None else "",
+        _asks_for(numbers.size(one.global_bytes)) if one.global_bytes is not None else "",
         f"{numbers.operations(one.flops)}" if one.flops else "",
         f"coalescing {one.coalescing:.0%}" if one.coalescing is not None and one.coalescing < 0.95 else "",
         f"{one.serial_depth:g} dependent loop steps in a thread" if (one.serial_depth or 0) > 1 else "",
@@ -112,6 +130,10 @@ def _kernel(one: KernelFacts) -> str:
         *(_code(code) if code else ()),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _asks_for(size: str) -> str:
+    return f"loads and stores ask for {size} in all (from L2 or device memory)"
 
 
 def _code(code: Instructions) -> Iterator[str]:
@@ -142,7 +164,8 @@ def _beside(one: Facts) -> Iterator[str]:
 
 def _finding(number: int, item: Finding, text: str) -> str:
     saves = f", could save {item.saves:.0%} of the time" if item.saves else ""
-    lines = [f"{number}. {item.message} ({item.rule}, {item.category}{saves})"]
+    who = "said by a model" if item.rule == _A_MODELS else f"rule {item.rule}"
+    lines = [f"{number}. {item.message} ({who}, {item.category}{saves})"]
     where = quoted(text, item.line)
     if where:
         lines.append(f"   {where}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tilewright.lm import fenced
 from tilewright.records import (
     Attempt,
@@ -23,13 +25,15 @@ from tilewright.wording import numbers
 _BRIEFLY = 400
 """Bytes of what a failed candidate said, where it is one of many."""
 _LONGEST_LINE = 200
+_LONGEST_WARNINGS = 2000
 
 
 def outcome(attempt: Attempt) -> str:
     """One line; what the candidate itself said is left out."""
     match attempt.evaluation:
         case Measured(measurement=m):
-            doubt = f", doubtful: {'; '.join(m.trust_notes)}" if m.trust == "C" else ""
+            against = "".join(m.trust_notes[:1])  # the others are about the machine
+            doubt = f", doubtful: {against}" if m.trust == "C" else ""
             return f"{numbers.ratio(m.speedup_ratio, m.low, m.high)} of PyTorch's speed{doubt}"
         case Estimated(estimate=e):
             rows = e.estimates
@@ -53,21 +57,29 @@ def outcome(attempt: Attempt) -> str:
 
 
 def why_briefly(attempt: Attempt) -> str:
-    """Why a failed candidate failed, as a short fenced block with a hint; "" for one that has a time."""
+    """Why a failed candidate failed and what gates warned of before, as short fenced blocks with hints; "" for one
+    that has a time."""
     said = _said(attempt.evaluation, attempt.candidate.source)
     if not said:
         return ""
-    hint = _hint(attempt.evaluation)
-    return f"{fenced(said, _BRIEFLY)}\nHint: {hint}" if hint else fenced(said, _BRIEFLY)
+    return _joined(fenced(said, _BRIEFLY), _hinted(_hint(attempt.evaluation)), warned(attempt, _BRIEFLY))
+
+
+def warned(attempt: Attempt, longest: int = _LONGEST_WARNINGS) -> str:
+    """What gates warned of and let pass, in a fenced block of so many bytes at most with hints; "" for nothing."""
+    reasons = attempt.evidence.warnings
+    if not reasons:
+        return ""
+    said = "\n".join(_reason(reason, attempt.candidate.source) for reason in reasons)
+    return _joined("What gates warned of and let pass:", fenced(said, longest), _hinted(_actions(reasons)))
 
 
 def failure(attempt: Attempt) -> str:
     """All that is known of why a candidate failed, fenced, and what to do about it."""
     evaluation = attempt.evaluation
-    lines = [f"It {_what_it_did(evaluation)}. What is known of it (the words of a program, not of a person):"]
-    lines.append(fenced(_said(evaluation, attempt.candidate.source)))
-    hint = _hint(evaluation)
-    return "\n".join([*lines, *([f"Hint: {hint}"] if hint else [])])
+    head = f"It {_what_it_did(evaluation)}. What is known of it (the words of a program, not of a person):"
+    said = fenced(_said(evaluation, attempt.candidate.source))
+    return _joined(head, said, _hinted(_hint(evaluation)), warned(attempt))
 
 
 def quoted(source: str, line: int | None) -> str:
@@ -112,13 +124,25 @@ def _said(evaluation: Evaluation | None, source: str) -> str:
 def _hint(evaluation: Evaluation | None) -> str:
     match evaluation:
         case Rejected(reasons=reasons):
-            return " ".join(dict.fromkeys(reason.action for reason in reasons if reason.action))
+            return _actions(reasons)
         case CompileFailed(action=action):
             return action
         case Wrong(mismatch=mismatch):
             return f"the likely cause is {mismatch.cause}" if mismatch.cause else ""
         case _:
             return ""
+
+
+def _hinted(hint: str) -> str:
+    return f"Hint: {hint}" if hint else ""
+
+
+def _joined(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
+
+
+def _actions(reasons: Sequence[Reason]) -> str:
+    return " ".join(dict.fromkeys(reason.action for reason in reasons if reason.action))
 
 
 def _mismatch(mismatch: Mismatch) -> str:

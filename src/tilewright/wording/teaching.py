@@ -22,6 +22,11 @@ def examples(shown: Sequence[Example], room: int) -> str:
     return "\n\n".join(texts) or "None."
 
 
+def only_slow(one: Example) -> bool:
+    """Whether it was measured to be slow and shows no step to something faster either."""
+    return one.speedup_ratio is not None and one.speedup_ratio < _SLOW and one.before is None
+
+
 def advice(guidelines: Sequence[str], lessons: Sequence[Lesson]) -> str:
     """Guidelines, then what other runs taught."""
     lines = [f"- {line}" for line in guidelines]
@@ -50,7 +55,7 @@ def _lines(one: Example, before: bool) -> Iterator[str]:
 def _speed(one: Example) -> str:
     if one.speedup_ratio is None:
         return ""
-    slow = "; slow, so no model for its structure" if one.speedup_ratio < _SLOW else ""
+    slow = "; slow and no model for its structure, shown since nothing faster is like it" if only_slow(one) else ""
     return f": {one.speedup_ratio:.2f}x of PyTorch eager's speed{f' on {one.gpu}' if one.gpu else ''}{slow}"
 
 

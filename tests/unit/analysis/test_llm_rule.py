@@ -47,9 +47,53 @@ def test_it_is_told_what_the_rules_found_and_what_to_look_at() -> None:
     LlmRule(Model([scripted(answering)]), "bank conflicts").of_brief(brief)
     [question] = asked
     text = question.messages[1].text
-    assert "1. 64 threads a block (few-threads" in text and "[[ ## focus ## ]]\nbank conflicts" in text
+    assert "1. 64 threads a block (rule few-threads" in text and "[[ ## focus ## ]]\nbank conflicts" in text
     assert "Measured on H100: 0.50x" in text
     assert (question.purpose, question.rollout_id) == ("analyse turn 3", 300)
+
+
+def test_it_is_told_what_was_tried_so_that_it_advises_nothing_that_was_refuted() -> None:
+    asked: list[Question] = []
+
+    def answering(question: Question) -> str:
+        asked.append(question)
+        return SAID
+
+    seed = Attempt(0, 0, "seed", Candidate(SOURCE), measured(0.5))
+    wider = Candidate(SOURCE + "x = 1\n", parent=seed.candidate.id, proposer="llm", hypothesis="More rows a block.")
+    slower = Attempt(1, 1, "structure", wider, measured(0.2))
+    brief = Brief(PROBLEM, seed, (seed, slower), 2, "structure", "H100", 3)
+    LlmRule(Model([scripted(answering)])).of_brief(brief)
+    text = asked[0].messages[1].text
+    assert "More rows a block.\n-> 0.20x" in text and "[[ ## knobs ## ]]\nNo other values were tried" in text
+
+
+def test_a_share_of_what_another_finding_leaves_stays_one() -> None:
+    said = """[[ ## findings ## ]]
+### 1. The row is read twice
+Saves: 50%
+### 2. Loads are narrow
+Saves: 40%
+After: 1
+Evidence: 16 bits
+### 3. Few blocks
+Saves: 30% of what is left once 2 is done
+### 4. Many launches
+Saves: 10%
+After: known 1
+### 5. Never read
+Saves: 10%
+"""
+    known = Finding("atomics", "memory", "high", "many atomics", "Add up first.", saves=0.8)
+    parent = Attempt(0, 0, "seed", Candidate(SOURCE), measured(0.5), Evidence(), (known,))
+    brief = Brief(PROBLEM, parent, (parent,), 1, "structure", "H100", 3)
+    found = LlmRule(Model([scripted([said])])).of_brief(brief)
+    assert [one.saves for one in found] == [0.5, 0.2, 0.09, 0.02]
+    left = "of what is left once this is mended"
+    assert [dict(one.evidence).get("counted") for one in found] == [
+        None, f"40% {left}: The row is read twice", f"30% {left}: Loads are narrow", f"10% {left}: many atomics",
+    ]  # fmt: skip
+    assert dict(found[1].evidence)["shown"] == "16 bits"
 
 
 def test_nobody_is_asked_where_there_is_no_kernel_yet() -> None:

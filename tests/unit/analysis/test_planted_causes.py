@@ -11,7 +11,7 @@ from tilewright.analysis.rules import built_in_rules
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = {rule.name for rule in built_in_rules()}
-OF_RUNS = {"glue-kernels", "host-dominates", "little-in-flight", "l2-misses"}
+OF_RUNS = {"glue-kernels", "host-dominates", "launch-gaps", "little-in-flight", "l2-misses"}
 """They read a measurement, which labelled kernels have none of."""
 
 

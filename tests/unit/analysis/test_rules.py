@@ -57,6 +57,9 @@ WIDE = (PREFIX.format(tile=128, threads=256, stages=3) + MODULE).replace(
 GEMM = PREFIX.format(tile=128, threads=256, stages=3) + MODULE
 
 
+FEW_ROWS = (PREFIX.format(tile=64, threads=128, stages=3) + MODULE).replace("block_N=64", "block_N=256")
+
+
 def forward(body: str) -> str:
     lines = "".join(f"        {line}\n" for line in body.splitlines())
     return (
@@ -185,6 +188,9 @@ other_grid = facts([elementwise_kernel(), elementwise_kernel(name="second_kernel
 tiny_two = facts(
     [elementwise_kernel(4096, tile=256), elementwise_kernel(4096, name="second_kernel", grid=(1,))], elements=4096
 )
+pooling = elementwise_kernel(name="pool_kernel", global_bytes=16.8e6)
+after_torch = facts([pooling], elements=550_000, torch_ops=(("aten::convolution", 1),), torch_bytes=19.3e6)
+after_kernel = facts([elementwise_kernel(global_bytes=17.9e6), pooling], elements=550_000)
 in_parts = facts([elementwise_kernel(1024 * 1024, launches=16)])
 padded = facts([elementwise_kernel()], torch_ops=(("aten.constant_pad_nd.default", 1),), torch_bytes=1.4e8)
 stored = facts([elementwise_kernel(threads=128, tile=16384, serial_depth=128.0)])
@@ -192,6 +198,25 @@ few_products = gemm_facts(gemm_kernel(512, tile=64), 512)
 good = facts([elementwise_kernel()])
 good_gemm = gemm_facts(gemm_kernel())
 NO_SOURCE = "class ModelNew: pass"
+large_gemm = replace(naive_gemm, flops=2.0 * 4096**3, global_bytes=4096.0**3 / 8)
+convolved = facts(
+    [elementwise_kernel(flops=2.0 * 16 * 128 * 56 * 56 * 64 * 9)],
+    inputs=(tensor(16, 64, 56, 56),),
+    parameters=(tensor(128, 64, 3, 3),),
+    outputs=(tensor(16, 128, 56, 56),),
+    reference_flops=2.0 * 16 * 128 * 56 * 56 * 64 * 9,
+)
+indexed = replace(casts, torch_ops=(("aten::_to_copy", 3),), inputs=(*casts.inputs, tensor(4096, dtype="int64")))
+flat = 2.0 * 64 * 4096 * 131072
+few_rows = gemm_facts(
+    gemm_kernel(grid=(512,), flops=flat, matmul_flops=flat, global_bytes=flat / 37, stages=3),
+    inputs=(tensor(64, 4096), tensor(4096, 131072)),
+    outputs=(tensor(64, 131072),),
+)
+SCAN = SERIAL.replace("                Y[row] = acc[0]\n", "").replace(
+    "accum_dtype)\n    return", "accum_dtype)\n                    Y[row, j] = acc[0]\n    return"
+)
+SOFTMAX = SCAN.replace("Y[row, j] = acc[0]", "Y[row, j] = T.exp(X[row, j])")
 
 Case = tuple[str, str, "Facts | Evidence | None", str]
 TRIPS: list[Case] = [
@@ -211,6 +236,7 @@ TRIPS: list[Case] = [
         GEMM,
     ),
     ("small-matmul-tile", "32 x 32 tiles", gemm_facts(small_gemm), GEMM),
+    ("small-matmul-tile", "of an unknown tile", few_rows, NO_SOURCE),
     ("small-matmul-tile", "without facts", None, PREFIX.format(tile=32, threads=128, stages=3) + MODULE),
     ("wide-operands", "float32 tiles", gemm_facts(gemm_kernel(stages=0)), WIDE),
     ("wide-operands", "without facts", None, WIDE),
@@ -291,6 +317,10 @@ SPARES: list[Case] = [
     ("bank-conflicts", "longer rows", stored, ROWS.format(width=132, index="tx, j")),
     ("no-shared-reuse", "one read", good, NO_SOURCE),
     ("no-shared-reuse", "shared tiles", good_gemm, GEMM),
+    ("no-shared-reuse", "what PyTorch left", after_torch, NO_SOURCE),
+    ("no-shared-reuse", "what another kernel left", after_kernel, NO_SOURCE),
+    ("extra-passes", "what PyTorch left", after_torch, NO_SOURCE),
+    ("extra-passes", "what another kernel left", after_kernel, NO_SOURCE),
     ("extra-passes", "one pass", good, NO_SOURCE),
     ("extra-passes", "a product", good_gemm, GEMM),
     ("little-work-per-thread", "32 values a thread", good, NO_SOURCE),
@@ -301,6 +331,7 @@ SPARES: list[Case] = [
     ("small-matmul-tile", "128 x 128", good_gemm, GEMM),
     ("small-matmul-tile", "a small problem", gemm_facts(gemm_kernel(256, tile=64), 256), GEMM),
     ("small-matmul-tile", "without facts", None, GEMM),
+    ("small-matmul-tile", "as large as its rows permit", few_rows, FEW_ROWS),
     ("wide-operands", "a float32 accumulator", gemm_facts(gemm_kernel(stages=0)), GEMM),
     ("register-spills", "none", gemm_facts(gemm_kernel(spill_bytes=0)), GEMM),
     ("redundant-work", "as much as needed", good_gemm, GEMM),
@@ -334,6 +365,12 @@ SPARES: list[Case] = [
     ("kernel-built-in-forward", "kept by shape", None, GEMM),
     ("kernel-built-in-forward", "kept by shape, with facts", good, GEMM),
     ("dtype-round-trips", "one conversion to a device", None, forward("return self.k(x.to('cuda'), w)")),
+    (
+        "dtype-round-trips",
+        "of a few indices",
+        replace(indexed, torch_ops=(("aten::_to_copy", 1),)),
+        forward("return self.k(x, w.to(torch.int32))"),
+    ),
     ("dtype-round-trips", "no copies", good, forward("return self.k(x.half(), w)")),
     ("weights-prepared-in-forward", "an input", None, forward("return self.k(x.t().contiguous(), self.weight)")),
     (
@@ -427,3 +464,64 @@ def test_a_rule_says_nothing_of_what_it_cannot_read(rule: Rule) -> None:
 def test_a_finding_points_at_the_line_that_causes_it(rule_name: str, source: str, expected: str) -> None:
     (finding, *_) = found((rule_name, "", None, source))
     assert expected in source.splitlines()[finding.line - 1]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("rule", "one", "source", "said"),
+    [
+        ("matmul-without-tensor-cores", gemm_facts(large_gemm), NO_SOURCE, "block_M=128, block_N=256, block_K=64"),
+        ("small-matmul-tile", gemm_facts(small_gemm), GEMM, "(512 blocks for the 132 multiprocessors of H100)"),
+        (
+            "dtype-round-trips",
+            casts,
+            forward("return self.k(x.float(), w).half()"),
+            "2 times; it asks for x to float32 (line 26), self.k(...) to float16 (line 26)",
+        ),
+        (
+            "dtype-round-trips",
+            replace(casts, torch_ops=(("aten::_to_copy", 1),)),
+            forward("return self.k(x.float(), w)"),
+            "types once;",
+        ),
+        (
+            "dtype-round-trips",
+            indexed,
+            forward("return self.k(x.float(), w.to(torch.int32)).half()"),
+            "2 times; it asks for x to float32",
+        ),
+        ("serial-reduction", rows, SCAN.format(accum="float32", guard="tx == 0"), "T.cumsum it (threads=32, 64,"),
+        ("serial-reduction", rows, SOFTMAX.format(accum="float32", guard="tx == 0"), "T.reduce_sum"),
+        ("no-pipelining", gemm_facts(gemm_kernel(stages=0)), GEMM, "T.Parallel become cp.async"),
+        (
+            "little-work-per-thread",
+            facts([elementwise_kernel(tile=256)]),
+            NO_SOURCE,
+            "(8 values of float16); keep 128",
+        ),
+        (
+            "uncoalesced-access",
+            replace(rows, kernels=(replace(row_sum, coalescing=0.0625),)),
+            SERIAL.format(accum="float32", guard="row >= 0").replace("X[row, j]", "X[tx, j]"),
+            "in X[tx, j] neighbouring threads are 65536 values apart. Swap what `tx` and `j` do",
+        ),
+        (
+            "reduction-every-step",
+            replace(rows, kernels=(replace(row_sum, serial_depth=128.0),)),
+            EACH_STEP,
+            "chain of steps is 128 (nested loops multiplied, consecutive ones added)",
+        ),
+        ("too-few-blocks", facts([elementwise_kernel(grid=(1,), serial_depth=512.0)]), NO_SOURCE, "has 1 block for"),
+        ("too-few-blocks", facts([elementwise_kernel(grid=(16,), serial_depth=512.0)]), NO_SOURCE, "second launch"),
+    ],
+)
+def test_a_finding_says_what_to_do_at_this_shape(rule: str, one: Facts, source: str, said: str) -> None:
+    (finding, *_) = found((rule, "", one, source))
+    assert said in f"{finding.message}. {finding.action}"  # type: ignore[attr-defined]
+
+
+def test_a_convolution_is_a_product_for_each_tap() -> None:
+    (rule,) = (rule for rule in built_in_rules() if rule.name == "matmul-without-tensor-cores")
+    problem = Problem("p", "self.conv = nn.Conv2d(64, 128, 3)")
+    (finding,) = rule.find(Candidate(NO_SOURCE), problem, evidence(convolved))
+    assert "one T.gemm for each tap of the filter" in finding.action
+    assert "weights (output channels x input channels)" in finding.action and "block_K=64" in finding.action

@@ -8,9 +8,20 @@ from dataclasses import replace
 from analysis_facts import elementwise_kernel, evidence, facts
 
 from samples import measured, timing
+from tilewright import jsonform
 from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.runfacts import runs_of, with_counters, with_runs
-from tilewright.records import Candidate, Comparison, Crashed, Evidence, Finding, KernelRun, KernelShare, Problem
+from tilewright.records import (
+    Candidate,
+    Comparison,
+    Crashed,
+    Evidence,
+    Finding,
+    KernelRun,
+    KernelShare,
+    Measured,
+    Problem,
+)
 
 FACTS = facts([elementwise_kernel()])
 CENSUS = (KernelShare("scale_kernel", 1.0, 0.75, True), KernelShare("void at::copy<float>(int)", 2.0, 0.25, False))
@@ -53,6 +64,35 @@ def test_rules_read_what_the_run_showed() -> None:
     candidate, problem = Candidate("class ModelNew: pass"), Problem("p", "")
     assert analyzer.analyze(candidate, problem, Evidence(), Crashed("x")) == []
     assert [f.message for f in analyzer.analyze(candidate, problem, Evidence(), MEASURED)] == ["0.4 ms"]
+
+
+def test_what_is_no_kernels_time_is_a_gap_but_for_what_caches_and_events_explain() -> None:
+    small = facts([elementwise_kernel(2**16)], elements=2**16)  # 256 KB: 0.1 us from memory
+    five = tuple(KernelShare(f"k{n}_kernel", 1.0, 0.2, True) for n in range(5))
+    by_events = measured(1.5, timings=(replace(timing(1.5), candidate_ms=0.030),), census=five, busy_ms=0.020)
+    record = Comparison("eager", "events", timing(1.5))
+    (run,) = runs_of(by_events.measurement, evidence(small))
+    (traced,) = runs_of(replace(by_events.measurement, comparisons=(record,)), evidence(small))
+    assert run.gaps_ms is not None and 0.0068 < run.gaps_ms < 0.007
+    assert traced.gaps_ms is not None and 0.0098 < traced.gaps_ms < 0.010
+    assert abs(sum(kernel.device_ms for kernel in run.kernels) + run.gaps_ms - 0.030) < 1e-9
+    (large,) = runs_of(by_events.measurement, evidence(FACTS))  # 64 MB, of which the profiled call found 50 in L2
+    assert large.gaps_ms == 0
+
+
+def test_one_kernel_leaves_no_gap_and_without_facts_or_a_profile_none_is_known() -> None:
+    one = (KernelShare("scale_kernel", 1.0, 1.0, True),)
+    (run,) = runs_of(measured(1.5, census=one, busy_ms=0.4).measurement, evidence(FACTS))
+    assert (run.gaps_ms, run.kernels[0].device_ms) == (0.0, 1.0)
+    (unknown,) = runs_of(measured(1.5, census=CENSUS, busy_ms=0.4).measurement, Evidence())
+    (unprofiled,) = runs_of(MEASURED.measurement, evidence(FACTS))
+    assert unknown.gaps_ms is None and unprofiled.gaps_ms is None
+
+
+def test_a_measurement_from_before_the_gaps_were_known_loads() -> None:
+    plain = jsonform.to_plain(MEASURED)
+    del plain["measurement"]["busy_ms"]
+    assert jsonform.from_plain(Measured, plain) == MEASURED
 
 
 def test_runs_that_are_there_already_stay() -> None:

@@ -39,6 +39,14 @@ def test_a_measured_candidate_shows_what_ran() -> None:
     assert one.achieved == limit(FACTS, H100).floor_ms
 
 
+def test_gaps_between_kernels_are_a_row_of_their_own() -> None:
+    small = facts([elementwise_kernel(2**16)], elements=2**16)
+    busy = replace(MEASURED, measurement=replace(MEASURED.measurement, busy_ms=0.747))
+    (one,) = standings(with_runs(evidence(small), busy), PROBLEM, H100)
+    assert [row.what for row in one.spent] == ["scale_kernel", "gaps between kernels", "gemm"]
+    assert abs(one.spent[1].ms - 0.25) < 0.001 and abs(sum(row.ms for row in one.spent) - 1.0) < 1e-9
+
+
 def test_what_is_wrong_has_a_limit_and_no_time() -> None:
     (one,) = standings(evidence(FACTS), PROBLEM, H100, estimating=False)
     assert one.time_ms is None and one.achieved is None and one.floor_ms and not one.spent

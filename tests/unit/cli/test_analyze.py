@@ -13,6 +13,7 @@ from test_commands import ROOT, run
 REFERENCE = """import torch
 class Model(torch.nn.Module):
     def forward(self, x):
+        {forward}
         return x + 1
 def get_inputs():
     {fails}
@@ -43,18 +44,20 @@ class ModelNew(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def analyzed(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
-    """Without a GPU: a kernel that does not compile, one whose reference fails, and one without a fault."""
+    """Without a GPU: a kernel that does not compile, one whose reference has no inputs, one without a fault, and one
+    whose reference fails when it runs."""
     folder = tmp_path_factory.mktemp("kernels")
     problems = folder / "problems" / "level1"
     problems.mkdir(parents=True)
-    for number, value, fails in (
-        (1, "X[row, k]", "pass"),
-        (2, "X[row, j] + 1", "1 / 0"),
-        (3, "X[row, j] + 1", "pass"),
+    for number, value, fails, forward in (
+        (1, "X[row, k]", "pass", "pass"),
+        (2, "X[row, j] + 1", "1 / 0", "pass"),
+        (3, "X[row, j] + 1", "pass", "pass"),
+        (4, "X[row, j] + 1", "pass", 'raise ValueError("no weights")'),
     ):
         (folder / f"1_{number}.py").write_text(KERNEL.format(value=value))
-        (problems / f"{number}_P.py").write_text(REFERENCE.format(fails=fails))
-    paths = [str(folder / f"1_{number}.py") for number in (1, 2, 3)]
+        (problems / f"{number}_P.py").write_text(REFERENCE.format(fails=fails, forward=forward))
+    paths = [str(folder / f"1_{number}.py") for number in (1, 2, 3, 4)]
     done = run("analyze", *paths, "--problems", str(folder / "problems"), "--evaluator", "offline", "--json")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -79,6 +82,31 @@ def test_a_kernel_that_compiles_has_a_limit_an_estimate_and_where_its_time_goes(
     assert "add_one" in {row["what"] for row in good["workloads"][0]["time"]}
     assert good["facts"][0]["kernels"][0]["block_threads"] == 32
     assert any("hardware counters" in sentence for sentence in good["not_known"])
+
+
+def test_a_reference_that_fails_when_it_runs_costs_only_its_operations(analyzed: list[dict]) -> None:
+    unread = analyzed[3]
+    assert unread["outcome"] is None and unread["facts"][0]["kernels"] and unread["limit"]["floor_ms"] > 0
+    assert "the reference's operations: it raises ValueError: no weights" in unread["not_known"]
+
+
+def test_without_nvcc_the_lowered_program_is_read(tmp_path: Path) -> None:
+    (tmp_path / "1_3.py").write_text(KERNEL.format(value="X[row, j] + 1"))
+    (tmp_path / "3_P.py").write_text(REFERENCE.format(fails="pass", forward="pass"))
+    done = run(
+        "analyze",
+        str(tmp_path / "1_3.py"),
+        "--reference",
+        str(tmp_path / "3_P.py"),
+        "--evaluator",
+        "offline",
+        CUDA_HOME=str(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "registers, spills and occupancy: nvcc is not installed here" in shown
+    assert "of the limit" in shown and "1. waits-for-gpu" in shown and "add_one (" in shown
+    assert max(map(len, done.stdout.replace(str(tmp_path), "").splitlines())) <= 80
 
 
 def test_without_tilelang_the_source_is_read() -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 from samples import measured
 from tilewright.records import (
     Analysis,
+    CompileFailed,
     Evidence,
     Facts,
     Finding,
     KernelRun,
+    Reason,
     RunFacts,
     Spent,
     Standing,
@@ -24,6 +26,7 @@ from tilewright.report.analysis import MOST_ROWS, WIDTH, fields, text
 from tilewright.worker.timing.counters import METRICS
 
 DOCUMENTED = (Path(__file__).resolve().parents[3] / "docs/json.md").read_text(encoding="utf-8")
+GOLDEN = Path(__file__).with_name("analyses_golden.json")
 FINDING = Finding(
     "uncoalesced-access",
     "memory",
@@ -72,8 +75,20 @@ def of_a_run() -> Analysis:
     return analysis(evaluation=measured(1.5), standings=(MEASURED,), evidence=Evidence(runs=(RUN,)), not_known=())
 
 
+def warned_of() -> Analysis:
+    reason = Reason(
+        "moved-initialisation", "product: TileLang sets acc inside the condition " * 3, 9, "Turn it off. " * 9
+    )
+    return analysis(evidence=Evidence(warnings=(reason,)), evaluation=CompileFailed("no " * 50, 3, "Write it. " * 12))
+
+
 def test_nothing_is_wider_than_80_columns() -> None:
-    for one in (analysis(), of_a_run(), analysis(standings=(ESTIMATED, replace(ESTIMATED, workload="large")))):
+    for one in (
+        analysis(),
+        of_a_run(),
+        warned_of(),
+        analysis(standings=(ESTIMATED, replace(ESTIMATED, workload="large"))),
+    ):
         assert max(map(len, text(one).splitlines())) <= WIDTH
 
 
@@ -100,6 +115,12 @@ def test_a_run_shows_kernels_the_hosts_part_rates_and_counters() -> None:
     assert "est." not in shown
 
 
+def test_gaps_between_kernels_have_a_share_and_no_launches() -> None:
+    row = Spent("gaps between kernels", 0.25)
+    shown = text(analysis(standings=(replace(MEASURED, spent=(*MEASURED.spent[:1], row)),)))
+    assert "     24%   0.25 ms            gaps between kernels" in shown
+
+
 def test_a_long_table_ends_with_the_rest_of_it() -> None:
     rows = tuple(Spent(f"k{n}", 1.0, 1) for n in range(MOST_ROWS + 3))
     shown = text(analysis(standings=(replace(ESTIMATED, spent=rows),)))
@@ -112,6 +133,19 @@ def test_what_is_wrong_has_a_limit_and_no_time() -> None:
     one = analysis(evaluation=wrong, standings=(untimed,))
     assert "wrong values in output 0" in text(one) and "at least 2.0 us" in text(one)
     assert fields(one)["outcome"] == "wrong" and fields(one)["limit"]["achieved"] is None
+
+
+def test_what_is_warned_of_and_what_to_change_are_shown_before_the_findings() -> None:
+    shown = text(warned_of())
+    assert shown.index("-> Write it.") < shown.index("Warned of") < shown.index("What holds it back")
+    assert "(moved-initialisation, line 14)" in " ".join(shown.split()) and "-> Turn it off." in shown
+    assert fields(warned_of())["warnings"][0]["line"] == 14
+
+
+def test_what_programs_get_is_the_golden_one() -> None:
+    """A field that goes, or says something else, breaks those who read it. A new one is added to the golden file."""
+    shown = [fields(one) for one in (analysis(), of_a_run(), warned_of())]
+    assert shown == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
 def test_programs_get_the_workload_furthest_from_its_limit() -> None:

@@ -45,7 +45,8 @@ def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
 def test_a_full_disk_is_explained_and_the_file_stays_valid(tmp_path: Path) -> None:
     history = HistoryFile(tmp_path)
     history.started(run())
-    (tmp_path / f".optimization_history_p.json.{os.getpid()}").mkdir()  # nothing can be written under that name now
+    name = f".optimization_history_p.json.{os.getpid()}.r1"
+    (tmp_path / name).mkdir()  # nothing can be written under it now
     with pytest.raises(StoreError, match="tilewright resume r1"):
         history.tried(run(attempt(0, measured(0.5), 0, "seed")), attempt(0, measured(0.5), 0, "seed"))
     assert json.loads((tmp_path / "optimization_history_p.json").read_text()) == []

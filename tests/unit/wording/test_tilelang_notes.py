@@ -17,6 +17,34 @@ from tilewright.wording.instructions import instructions
 
 SOFTMAX, LINEAR = re.findall(r"```python\n(.*?)```", instructions("tilelang"), re.S)
 
+OTHERS = """import tilelang
+import tilelang.language as T
+
+
+@tilelang.jit(out_idx=[-1])
+def tickets():
+    @T.prim_func
+    def tickets_kernel(
+        X: T.Tensor((8, 1024), "float16"), count: T.Tensor((1,), "int32"), Y: T.Tensor((512,), "float16")
+    ):
+        with T.Kernel(8, threads=128) as bx:
+            rows = T.alloc_shared((8, 512), "float16")
+            best = T.alloc_fragment((8, 512), "float16")
+            ticket = T.alloc_shared((1,), "int32")
+            T.clear(best)
+            for k in T.Pipelined(2, num_stages=2):
+                T.copy(X[0, k * 512], rows)
+                for i, j in T.Parallel(8, 512):
+                    best[i, j] = T.max(best[i, j], rows[i, j])
+            if T.get_thread_binding(0) == 0:
+                ticket[0] = T.atomic_add(count[0], 1, memory_order="acq_rel", return_prev=True)
+            if ticket[0] == 7:
+                for i, j in T.Parallel(8, 512):
+                    T.atomic_max(Y[j], best[i, j])
+
+    return tickets_kernel
+"""
+
 
 def loaded(source: str, path: Path) -> ModuleType:
     path.write_text(source, encoding="utf-8")
@@ -51,3 +79,10 @@ def test_the_product_is_right_on_tensor_cores_and_its_knobs_are_found(tmp_path: 
     assert [knob.name for knob in find_knobs(LINEAR) if knob.declared] == [
         "block_M", "block_N", "block_K", "num_stages",
     ]  # fmt: skip
+
+
+def test_atomics_give_back_what_stood_there_and_long_rows_are_loaded_in_boxes(tmp_path: Path) -> None:
+    source = lower(loaded(OTHERS, tmp_path / "others.py").tickets.get_tir(), load_gpu("H100")).source
+    assert "= AtomicAddRet((&(count[0])), 1, 4);" in source  # 4 is acquire and release
+    assert "AtomicMax(" in source
+    assert re.search(r"for \(int \w+ = 0; \w+ < 2; .*\n.*tma_load", source)

@@ -22,6 +22,7 @@ from tilewright.analysis.rules.host_dominates import HostDominates
 from tilewright.analysis.rules.kernel_built_in_forward import KernelBuiltInForward
 from tilewright.analysis.rules.l2_misses import L2Misses
 from tilewright.analysis.rules.launch_bound import LaunchBound
+from tilewright.analysis.rules.launch_gaps import LaunchGaps
 from tilewright.analysis.rules.launches_in_a_loop import LaunchesInALoop
 from tilewright.analysis.rules.layout_copies import LayoutCopies
 from tilewright.analysis.rules.library_compute import LibraryCompute
@@ -98,6 +99,7 @@ RULES: tuple[type[Rule], ...] = (
     WaitsForGpu,
     LaunchesInALoop,
     LaunchBound,
+    LaunchGaps,
     GlueKernels,
     HostDominates,
 )

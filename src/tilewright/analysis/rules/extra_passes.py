@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.limit import compulsory_bytes
-from tilewright.analysis.rules.no_shared_reuse import rereads_without_shared
+from tilewright.analysis.rules.no_shared_reuse import rereads_without_shared, tensor_bytes_at_most
 from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Finding, Problem
 
@@ -27,17 +26,16 @@ class ExtraPasses:
         facts = saving.slowest_facts(evidence)
         if facts is None:
             return []
-        border = compulsory_bytes(facts)
         source = read_source(candidate.source, candidate.entry_point)
         findings = []
         for kernel in facts.kernels:
-            asked = kernel.global_bytes or 0.0
-            if kernel.matmul_flops or kernel.launches > 1 or border <= 0 or asked < _MORE_THAN_ONE_PASS * border:
+            asked, held = kernel.global_bytes or 0.0, tensor_bytes_at_most(facts, kernel)
+            if kernel.matmul_flops or kernel.launches > 1 or held <= 0 or asked < _MORE_THAN_ONE_PASS * held:
                 continue
-            if rereads_without_shared(kernel, border):
+            if rereads_without_shared(kernel, held):
                 continue  # no matter of passes: `no-shared-reuse` says what to do
             written = source.kernel(kernel.name, kernel.line) if source else None
-            saves = saving.saved_by_kernel(facts, kernel, global_bytes=border)
+            saves = saving.saved_by_kernel(facts, kernel, global_bytes=held)
             if saves < saving.NOTICEABLE:
                 continue
             findings.append(
@@ -45,11 +43,11 @@ class ExtraPasses:
                     self.name,
                     "memory",
                     saves,
-                    f"kernel {kernel.name} moves {asked / border:.1f} times the {border / 1e6:.1f} MB "
-                    "that its problem has to move",
+                    f"kernel {kernel.name} moves {asked / held:.1f} times the {held / 1e6:.1f} MB "
+                    "that its tensors hold at most",
                     "Keep the values between the passes in a fragment or in shared memory, or fold the passes into "
                     "one loop (online maximum and sum, sum and sum of squares together).",
-                    [("global_bytes", asked), ("tensor_bytes", border), ("passes", asked / border)],
+                    [("global_bytes", asked), ("tensor_bytes", held), ("passes", asked / held)],
                     written.access_lines[0] if written and written.access_lines else kernel.line,
                 )
             )

@@ -1,7 +1,7 @@
 """PyTorch's small kernels take a good part of the measured time.
 
-What: copies, casts, fills and element-wise kernels that are not the candidate's own, by the profiler's account
-of one forward. Products and convolutions of a library are left to `library-compute`.
+What: copies, casts, fills, sums and element-wise kernels that are not the candidate's own, by the profiler's account
+of one forward. Products, convolutions and the like of a library are left to `library-compute`.
 Slow because: each reads and writes whole tensors between kernels that could have done the same on values they
 hold.
 Example: `direct_copy_kernel` of `x.contiguous()` takes 0.05 of 0.12 ms, `vectorized_elementwise_kernel` of `y *
@@ -19,8 +19,11 @@ from tilewright.analysis import saving
 from tilewright.records import Candidate, Evidence, Finding, KernelRun, Problem
 
 _HEAVY = re.compile(
-    r"gemm|gemv|conv(?!ert)|cudnn|cutlass|xmma|nvjet|cublas|splitk|flash|fmha|attention|sort|fft|rnn", re.I
+    r"gemm|gemv|conv(?!ert)|cudnn|cutlass|xmma|nvjet|cublas|splitk|flash|fmha|attention|sort|fft|rnn|softmax|norm_"
+    r"|normalize|pool|^\d+ others$",
+    re.I,
 )
+"""Work of its own; and the row in which a profile sums up what it does not list."""
 _NAMED = 3
 _LONGEST_NAME = 40
 
@@ -43,8 +46,8 @@ class GlueKernels:
                 self.name,
                 "host",
                 saves,
-                f"{saves:.0%} of the measured time is in kernels of PyTorch's that copy, convert or go element by "
-                f"element: {named}",
+                f"{saves:.0%} of the measured time is in kernels of PyTorch's that copy, convert, sum or go "
+                f"element by element: {named}",
                 "Read tensors as they lie, convert in registers, and do element-wise steps in your kernel before it "
                 "stores.",
                 [("glue_ms", spent_ms), ("launches", sum(kernel.launches for kernel in glue))],

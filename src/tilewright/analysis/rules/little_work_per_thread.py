@@ -5,7 +5,7 @@ Slow because: starting a block and waiting for its one load takes about a micros
 and narrow loads keep too few bytes in flight to fill the memory bus.
 Example: `Y[bx * 256 + tx] = f(X[bx * 256 + tx])`, one fp16 value a thread.
 Instead: give a block a tile of several thousand elements with `T.Parallel(block_M, block_N)` or `T.copy`, so
-that TileLang makes 128-bit loads of it, at least 8 fp16 values a thread.
+that TileLang makes 128-bit loads of it, at least 16 bytes a thread (8 fp16 values), with 128 threads or more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from tilewright.analysis import saving
 from tilewright.analysis.model import blocks_per_sm
 from tilewright.analysis.source import read_source
-from tilewright.records import Candidate, Evidence, Finding, Problem
+from tilewright.records import Candidate, Evidence, Facts, Finding, Problem
 
 _ONE_WIDE_LOAD = 16.0
 _ENOUGH_BYTES = 64.0
@@ -51,10 +51,18 @@ class LittleWorkPerThread:
                     saves,
                     f"kernel {kernel.name} starts {blocks} blocks of {kernel.block_threads} threads that move "
                     f"{per_thread:.1f} bytes each",
-                    "Give each block a larger tile: T.Parallel over (block_M, block_N) or T.copy, with 8 or more "
-                    "fp16 values a thread, so that loads become 128 bits wide.",
+                    "Give each block a larger tile, T.Parallel over (block_M, block_N) or T.copy, so that each "
+                    f"thread moves 16 bytes at once{_values(facts)}; keep 128 threads or more.",
                     [("bytes_per_thread", per_thread), ("blocks", float(blocks)), ("waves", waves)],
                     written.launch_line if written else kernel.line,
                 )
             )
         return findings
+
+
+def _values(facts: Facts) -> str:
+    """How many values of the largest tensor those are."""
+    largest = max((*facts.inputs, *facts.outputs), key=lambda tensor: tensor.bytes, default=None)
+    if largest is None or not largest.bytes:
+        return ""
+    return f" ({_ONE_WIDE_LOAD * math.prod(largest.shape) / largest.bytes:.0f} values of {largest.dtype})"

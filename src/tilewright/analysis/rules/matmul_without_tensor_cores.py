@@ -5,9 +5,9 @@ no `T.gemm`, or one that was lowered to scalar instructions.
 Slow because: an H100 does 989 TFLOP/s of fp16 on tensor cores and 67 in fp32 pipelines, and a scalar loop
 doesn't keep its operands close either.
 Example: `for k in T.serial(K): acc[0] += A[i, k] * B[k, j]`.
-Instead: tiles of A and B in shared memory, `T.gemm(A_shared, B_shared, C_local)` in a `T.Pipelined` loop; a
-convolution as a product over gathered patches (implicit GEMM). At fp32 `T.gemm` computes in TF32, which is
-less exact: only where the precision asked for permits it.
+Instead: tiles of A and B in shared memory, `T.gemm(A_shared, B_shared, C_local)` in a `T.Pipelined` loop; of a
+convolution one T.gemm for each tap, the input moved by the tap (implicit GEMM). At fp32 `T.gemm` computes in TF32,
+which is less exact: only where the precision asked for permits it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from tilewright.analysis import saving
 from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.source import read_source
+from tilewright.analysis.tiles import is_convolution, product_tile
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 
 _SHARED_OPERANDS = 8.0
@@ -47,13 +48,8 @@ class MatmulWithoutTensorCores:
                     self.name,
                     "compute",
                     _saved(facts, kernel, flops) * (0.5 if exact else 1.0),
-                    f"kernel {kernel.name} does {flops / 1e9:.1f} GFLOP of products without tensor cores",
-                    "Stage tiles of both operands in T.alloc_shared and multiply them with T.gemm inside T.Pipelined"
-                    + (
-                        "; at fp32 that is TF32, so check that its error is permitted or split the operands."
-                        if exact
-                        else "; a convolution becomes a product over gathered patches (implicit GEMM)."
-                    ),
+                    f"kernel {kernel.name} does {flops / 1e9:.3g} GFLOP of products without tensor cores",
+                    _action(facts, kernel, problem),
                     [("flops", flops), ("uses_tensor_cores", "no")],
                     lines[0] if lines else kernel.line,
                 )
@@ -69,6 +65,27 @@ def _multiplies_on_scalar_units(facts: Facts, kernel: KernelFacts) -> bool:
     border = compulsory_bytes(facts)
     dense = border > 0 and facts.reference_flops / border >= _SHARED_OPERANDS
     return dense and kernel.flops >= 0.5 * facts.reference_flops
+
+
+def _action(facts: Facts, kernel: KernelFacts, problem: Problem) -> str:
+    gpu = saving.gpu_of(facts)
+    tile = product_tile(facts, kernel, problem, gpu)
+    if not is_convolution(problem):
+        how = "Stage tiles of both operands in T.alloc_shared and multiply them with T.gemm inside T.Pipelined"
+    else:
+        k = "input channels x taps" if tile and tile.patches else "input channels"
+        operands = [f"the weights (output channels x {k})", f"the input ({k} x positions)"]
+        if tile and tile.positions_first:
+            operands = [f"the input (positions x {k})", f"the weights ({k} x output channels)"]
+        how = (
+            "Gather patches, as the input has too few channels to go tap by tap, and multiply with T.gemm"
+            if tile and tile.patches
+            else "Compute one T.gemm for each tap of the filter, all into one accumulator, the input moved by the tap"
+        )
+        how += f" (implicit GEMM): tiles of {operands[0]} times tiles of {operands[1]} in T.alloc_shared"
+    size = tile.worded(gpu) if tile and gpu else "tiles of 128x128, smaller where blocks get too few for the GPU"
+    tf32 = " At fp32 that is TF32: check that its error is permitted, or split the operands."
+    return f"{how}: {size}.{tf32 if problem.precision == 'fp32' else ''}"
 
 
 def _saved(facts: Facts, kernel: KernelFacts, flops: float) -> float:

@@ -5,7 +5,9 @@ What: a loop with `T.gemm` (or another loop over shared tiles) whose copies are 
 Slow because: in each iteration all threads wait out the latency of device memory, then compute while memory
 idles. With `num_stages=0` TileLang emits neither TMA nor cp.async.
 Example: `for k in T.Pipelined(K // bK, num_stages=0)`.
-Instead: `num_stages=2` to 4, as shared memory permits (stages * (bM*bK + bK*bN) values).
+Instead: `num_stages=2` to 4, as shared memory permits (stages * (bM*bK + bK*bN) values), around `T.copy` of whole
+tiles: the TMA fetches those on Hopper, cp.async elsewhere. Copies written as `T.Parallel` become cp.async there by
+themselves, unless a condition guards them.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ class NoPipelining:
             saves,
             f"kernel {name} waits for each tile in its loop{stages}: no copy is asynchronous",
             "Loop with T.Pipelined(..., num_stages=2) to 4 so that the next tiles load during T.gemm; check that the "
-            "stages fit in shared memory.",
+            "stages fit in shared memory. T.copy of whole tiles is best (TMA on Hopper, else cp.async); copies by "
+            "T.Parallel become cp.async there by themselves, unless a condition guards them.",
             [("iterations", iterations)] if iterations is not None else [],
             loop.line if loop else None,
         )

@@ -16,7 +16,7 @@ from tilewright.analysis import saving
 from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.model import stages_tiles
 from tilewright.analysis.source import read_source
-from tilewright.records import Candidate, Evidence, Finding, KernelFacts, Problem
+from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 
 _OFTEN = 4.0
 _TILE_REUSE = 16.0
@@ -30,15 +30,14 @@ class NoSharedReuse:
         facts = saving.slowest_facts(evidence)
         if facts is None:
             return []
-        border = compulsory_bytes(facts)
         source = read_source(candidate.source, candidate.entry_point)
         findings = []
         for kernel in facts.kernels:
-            asked = kernel.global_bytes or 0.0
-            if not rereads_without_shared(kernel, border):
+            asked, held = kernel.global_bytes or 0.0, tensor_bytes_at_most(facts, kernel)
+            if not rereads_without_shared(kernel, held):
                 continue
             written = source.kernel(kernel.name, kernel.line) if source else None
-            saves = saving.saved_by_kernel(facts, kernel, global_bytes=max(border, asked / _TILE_REUSE))
+            saves = saving.saved_by_kernel(facts, kernel, global_bytes=max(held, asked / _TILE_REUSE))
             if saves < saving.NOTICEABLE:
                 continue
             findings.append(
@@ -47,14 +46,21 @@ class NoSharedReuse:
                     "memory",
                     saves,
                     f"kernel {kernel.name} asks for {asked / 1e6:.1f} MB of global memory where its tensors hold "
-                    f"{border / 1e6:.1f} MB, and uses no shared memory",
+                    f"{held / 1e6:.1f} MB at most, and uses no shared memory",
                     "Tile the output over blocks, copy each input tile once into T.alloc_shared with T.copy, and "
                     "compute from there.",
-                    [("global_bytes", asked), ("tensor_bytes", border), ("times_read", asked / border)],
+                    [("global_bytes", asked), ("tensor_bytes", held), ("times_read", asked / held)],
                     written.access_lines[0] if written and written.access_lines else kernel.line,
                 )
             )
         return findings
+
+
+def tensor_bytes_at_most(facts: Facts, kernel: KernelFacts) -> float:
+    """What the tensors of a kernel hold at most: those at the module's border, and what the other kernels and
+    PyTorch's operations may have left for it or read of it."""
+    others = sum((other.global_bytes or 0.0) * other.launches for other in facts.kernels if other is not kernel)
+    return compulsory_bytes(facts) + others + facts.torch_bytes
 
 
 def rereads_without_shared(kernel: KernelFacts, tensor_bytes: float) -> bool:

@@ -53,7 +53,12 @@ class ReductionEveryStep:
         return findings
 
     def _finding(self, name: str, saves: float, steps: float | None, line: int) -> Finding:
-        count = f", {steps:.0f} steps in all" if steps is not None else ""
+        # Not of this loop alone: what the facts have is the depth of the whole kernel.
+        count = (
+            f"; a thread's longest chain of steps is {steps:.0f} (nested loops multiplied, consecutive ones added)"
+            if steps is not None
+            else ""
+        )
         return saving.finding(
             self.name,
             "algorithmic",

@@ -5,8 +5,8 @@ Slow because: a tile of bM x bN reads (bM + bN) values per step for bM * bN mult
 quarter of the reuse of 128 x 128, so L2 and shared memory decide. On Hopper tiles with fewer than 64 rows or
 128 threads also lose the warpgroup instructions.
 Example: `block_M=32, block_N=32, threads=32`.
-Instead: 128 x 128 or 128 x 256 with 128 or 256 threads where the grid still covers all multiprocessors;
-64-wide ones where it does not, or split K.
+Instead: the largest of 128 x 256 (256 threads), 128 x 128, 128 x 64 (128 threads) that leaves a block for every
+multiprocessor; steps of 64 fp16 values along K (block_K), in two or three stages.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from tilewright.analysis import saving
 from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.source import KernelSource, read_source
+from tilewright.analysis.tiles import product_tile
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 
 _GOOD_INTENSITY = 64.0
@@ -24,6 +25,10 @@ _GOOD_INTENSITY = 64.0
 _SMALL_EDGE = 64
 _PRIOR = 0.3
 """What it saves where the kernel's facts are not known."""
+_ANY = (
+    "Raise block_M and block_N to the largest of 128x256 (256 threads), 128x128 and 128x64 (128 threads) whose grid "
+    "has a block for every multiprocessor, with steps of 64 fp16 values along K (block_K=64)."
+)
 
 
 class SmallMatmulTile:
@@ -35,7 +40,8 @@ class SmallMatmulTile:
         if facts is None:
             written = source.kernels if source else ()
             small = [k for k in written if len(k.matmul_tile) == 2 and min(k.matmul_tile) < _SMALL_EDGE]
-            return [self._finding(k.name, _PRIOR, [], k, k.gemm_lines[0]) for k in small]
+            return [self._finding(k.name, _PRIOR, [], k, k.gemm_lines[0], _ANY) for k in small]
+        gpu = saving.gpu_of(facts)
         findings = []
         for kernel in facts.kernels:
             larger = _with_larger_tiles(facts, kernel)
@@ -46,9 +52,13 @@ class SmallMatmulTile:
             if saves < saving.NOTICEABLE:
                 continue
             found = source.kernel(kernel.name, kernel.line) if source else None
+            tile = product_tile(facts, kernel, problem, gpu)
+            if tile and found and len(found.matmul_tile) == 2 and tile.values <= math.prod(found.matmul_tile):
+                continue  # it is as large as the product's edges and the GPU permit
+            action = f"Raise the tile: {tile.worded(gpu)}." if tile and gpu else _ANY
             line = found.gemm_lines[0] if found and found.gemm_lines else kernel.line
             numbers = [("flops_per_byte", intensity), ("blocks", float(math.prod(kernel.grid)))]
-            findings.append(self._finding(kernel.name, saves, numbers, found, line))
+            findings.append(self._finding(kernel.name, saves, numbers, found, line, action))
         return findings
 
     def _finding(
@@ -58,6 +68,7 @@ class SmallMatmulTile:
         numbers: Sequence[tuple[str, float | str]],
         written: KernelSource | None,
         line: int | None,
+        action: str,
     ) -> Finding:
         tile = "x".join(map(str, written.matmul_tile)) if written and written.matmul_tile else ""
         reuse = f" and gets {numbers[0][1]:.0f} operations out of a byte" if numbers else ""
@@ -66,8 +77,7 @@ class SmallMatmulTile:
             "compute",
             saves,
             f"kernel {name} multiplies small tiles{f' ({tile})' if tile else ''}{reuse}",
-            "Raise block_M and block_N (128x128 or 128x256, 128 to 256 threads) as long as the grid still has a "
-            "block for every multiprocessor; below that use 64-wide tiles or split K.",
+            action,
             [*numbers, *([("tile", tile)] if tile else [])],
             line,
         )

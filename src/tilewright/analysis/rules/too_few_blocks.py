@@ -41,6 +41,7 @@ class TooFewBlocks:
             filled = blocks / gpu.sms
             depth = None if kernel.serial_depth is None else kernel.serial_depth * filled
             written = source.kernel(kernel.name, kernel.line) if source else None
+            has = "1 block" if blocks == 1 else f"{blocks} blocks"
             saves = saving.saved_by_kernel(facts, kernel, grid=(gpu.sms,), serial_depth=depth)
             if _has_to_add_up(facts, kernel, written):
                 saves -= saving.share_of_another_kernel(facts)
@@ -51,9 +52,10 @@ class TooFewBlocks:
                     self.name,
                     "parallelism",
                     saves,
-                    f"kernel {kernel.name} has {blocks} blocks for the {gpu.sms} multiprocessors of {gpu.name}",
+                    f"kernel {kernel.name} has {has} for the {gpu.sms} multiprocessors of {gpu.name}",
                     "Cut the work finer: smaller tiles, another grid dimension, or split the reduction over "
-                    f"about {math.ceil(1 / filled)} blocks each and add their partial results.",
+                    f"about {math.ceil(1 / filled)} blocks each; adding their partial results costs a second launch, "
+                    "or an atomic for each.",
                     [("blocks", float(blocks)), ("multiprocessors", float(gpu.sms))],
                     written.launch_line if written else kernel.line,
                 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
+from tilewright.analysis.lanes import Strided, strided_access
 from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Finding, Problem
 
@@ -35,16 +36,40 @@ class UncoalescedAccess:
             saves = saving.saved_by_kernel(facts, kernel, coalescing=1.0)
             if saves < saving.NOTICEABLE:
                 continue
+            access = strided_access(source, written, facts) if source and written else None
+            first = written.access_lines[0] if written and written.access_lines else kernel.line
+            apart = f": in {access.access} neighbouring threads are {access.stride} values apart" if access else ""
             findings.append(
                 saving.finding(
                     self.name,
                     "memory",
                     saves,
-                    f"kernel {kernel.name} uses {kernel.coalescing:.0%} of the bytes in the sectors it touches",
-                    "Make the thread index run along the contiguous (last) dimension, or move whole tiles with "
-                    "T.copy through T.alloc_shared and reorder them there.",
-                    [("coalescing", kernel.coalescing)],
-                    written.access_lines[0] if written and written.access_lines else kernel.line,
+                    f"kernel {kernel.name} uses {kernel.coalescing:.0%} of the bytes in the sectors it touches"
+                    + apart,
+                    f"{_turned(access)}, or move whole tiles with T.copy through T.alloc_shared and reorder them "
+                    "there.",
+                    [("coalescing", kernel.coalescing), *_stride(access)],
+                    access.line if access else first,
                 )
             )
         return findings
+
+
+def _stride(access: Strided | None) -> list[tuple[str, float | str]]:
+    if access is None:
+        return []
+    return [("stride", float(access.stride) if access.stride.isdecimal() else access.stride)]
+
+
+def _turned(access: Strided | None) -> str:
+    if access is None:
+        return "Make the thread index run along the contiguous (last) dimension"
+    if access.moving == access.last:
+        return (
+            f"Let neighbouring threads take neighbouring values of {access.tensor}: in `{access.last}` multiply what "
+            "a loop counts by the number of threads, and add threadIdx.x as it is"
+        )
+    return (
+        f"Swap what `{access.moving}` and `{access.last}` do: threadIdx.x (of a T.Parallel the last variable) "
+        f"along the last index of {access.tensor}, a loop or the grid along the one of `{access.moving}`"
+    )

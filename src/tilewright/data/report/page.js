@@ -22,11 +22,12 @@ if (theme) {
 
 // ---------------------------------------------------------------- candidates
 
-const all = [...document.querySelectorAll(".candidate")];
 const fate = document.getElementById("fate");
 const words = document.getElementById("words");
 
+// Of all that has a fate, what has the chosen one and holds the words.
 function filter() {
+  const all = document.querySelectorAll("[data-fate]");
   const wanted = words.value.toLowerCase();
   let left = 0;
   for (const one of all) {
@@ -49,21 +50,20 @@ function openTarget() {
 if (fate) {
   fate.addEventListener("change", filter);
   words.addEventListener("input", filter);
+  addEventListener("updated", filter); // where the page is served live
   addEventListener("hashchange", openTarget);
   openTarget();
 }
 
 // ---------------------------------------------------------------- sources and changes
 
-let unpacked = null;
-
-function sources() {
-  if (!unpacked) {
-    const bytes = Uint8Array.from(atob(document.getElementById("sources").textContent), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    unpacked = new Response(stream).json();
-  }
-  return unpacked;
+// They lie in the page, or where it says: there may be more of them by now.
+async function sources() {
+  const place = document.getElementById("sources");
+  const packed = place.dataset.at ? await (await fetch(place.dataset.at)).text() : place.textContent;
+  const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).json();
 }
 
 document.addEventListener("click", async (event) => {

@@ -6,17 +6,21 @@ has about 24 thousand tokens at most: what was tried gives way first, then examp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tilewright.lm import messages_for
 from tilewright.proposers.llm import signatures
 from tilewright.records import Attempt, Brief, Finding, Message
 from tilewright.wording import history, kernels, teaching
 from tilewright.wording.instructions import instructions
-from tilewright.wording.outcomes import failure, outcome
+from tilewright.wording.outcomes import failure
 from tilewright.wording.task import source, task
 
 Inputs = dict[str, str]
+Change = tuple[Attempt, Attempt]
+"""A structure, and the fastest of its settings."""
+ShareReached = Callable[[Attempt, str], "float | None"]
+"""Of what a GPU (by its name) allows the problem, the share that an attempt reached; None where that isn't known."""
 
 _ROOM = 80_000
 """Characters of a prompt: code has about 3.3 to a token."""
@@ -34,6 +38,11 @@ def prompts_of(
         ("plan", messages_for(signatures.plan(own), planning(brief, findings, hypotheses))),
         ("rewrite", messages_for(signatures.rewrite(own), writing(brief, findings, unknown))),
     ]
+
+
+def ranked(*found: Sequence[Finding]) -> list[Finding]:
+    """By what mending them could save, most first, whoever found them."""
+    return sorted((one for some in found for one in some), key=lambda one: -one.saves)
 
 
 def planning(brief: Brief, findings: Sequence[Finding], wanted: int) -> Inputs:
@@ -78,18 +87,26 @@ def mending(brief: Brief, failed: Attempt) -> Inputs:
     }
 
 
-def looking_back(brief: Brief, changes: Sequence[tuple[Attempt, Attempt]]) -> Inputs:
-    """`changes`: each structure with the fastest of its settings."""
-    before = brief.parent.candidate
+def looking_back(brief: Brief, changes: Sequence[Change], tried: Sequence[Attempt], share: ShareReached) -> Inputs:
+    """What became of `changes`, and how the others of all that were `tried` ended."""
+    shown = {structure.candidate.structure_id for structure, _ in changes}
+    others = [attempt for attempt in tried if attempt.candidate.structure_id not in shown]
     return {
         "task": task(brief.problem, brief.gpu),
         "kernel": _present(brief),
         "changes": "\n\n".join(
-            f"### {number}. {structure.candidate.hypothesis}\n-> {outcome(best)}\n"
-            + history.change(before.source, best.candidate.source)
-            for number, (structure, best) in enumerate(changes, 1)
+            f"### {number}. {history.looked_back(brief.parent, *change, _shares(brief, change[1], share))}"
+            for number, change in enumerate(changes, 1)
         ),
+        "others": history.ended(others) or "None.",
     }
+
+
+def _shares(brief: Brief, setting: Attempt, share: ShareReached) -> list[str]:
+    before, after = (share(attempt, brief.gpu) for attempt in (brief.parent, setting))
+    if before is None or after is None:
+        return []
+    return [f"Of what the hardware allows: {before:.0%} before, {after:.0%} after"]
 
 
 def _from_nothing(brief: Brief) -> bool:

@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 class LlmProposer:
     """Proposer, Repairer and Reflector. Stateless: all that it knows is in the brief.
 
-    `analyse` reads a brief before planning; its findings come before the parent's own. A question without a usable
+    `analyse` reads a brief before planning; its findings stand among the parent's own. A question without a usable
     answer costs its candidate, and `on_note` is told. `own` instructions take the place of the shipped ones.
     """
 
@@ -40,9 +40,11 @@ class LlmProposer:
         hypotheses: int = 3,
         on_note: Callable[[str], None] = lambda note: None,
         own: signatures.Own | None = None,
+        share_reached: prompts.ShareReached = lambda attempt, gpu: None,
     ) -> None:
         self._model, self._analyse = model, analyse
         self._hypotheses, self._on_note, self._own = hypotheses, on_note, own
+        self._share_reached = share_reached
 
     def propose(self, brief: Brief) -> Sequence[Candidate]:
         """One candidate for each hypothesis that a plan gives.
@@ -52,7 +54,7 @@ class LlmProposer:
         wanted = min(self._hypotheses, brief.limit)
         if wanted < 1:
             return ()
-        findings = (*self._analysis(brief), *brief.parent.findings)
+        findings = prompts.ranked(brief.parent.findings, self._analysis(brief))
         planned = self._plan(brief, findings, wanted)
 
         def write(number: int, hypothesis: Section) -> Candidate:
@@ -89,7 +91,7 @@ class LlmProposer:
         changes = _notable(brief.parent, tried)
         if not changes:
             return ()
-        inputs = prompts.looking_back(brief, changes)
+        inputs = prompts.looking_back(brief, changes, tried, self._share_reached)
         answer = self._model.ask(
             signatures.reflect(),
             inputs,
@@ -156,7 +158,8 @@ class LlmProposer:
         """The answers there are, in order; each question is asked before anything is raised."""
         if not about:
             return []
-        pool = ThreadPoolExecutor(max_workers=len(about))
+        # Who answers at once is asked in order, for prompts in files are numbered as they are asked.
+        pool = ThreadPoolExecutor(max_workers=1 if self._model.answers_at_once else len(about))
         try:
             # DSPy's settings of this thread hold there, too.
             futures = [pool.submit(copy_context().run, question, number, one) for number, one in enumerate(about)]
@@ -182,9 +185,7 @@ def _together(waiting: Sequence[AwaitingAnswers]) -> AwaitingAnswers:
         return waiting[0]
     prompts = tuple(prompt for error in waiting for prompt in error.prompts)
     return AwaitingAnswers(
-        f"{len(prompts)} prompts await answers: {', '.join(prompts)}. Each says where its answer belongs. "
-        "When they are there, go on with: tilewright resume last",
-        prompts,
+        f"{len(prompts)} prompts await answers: {', '.join(prompts)}. Each says where its answer belongs.", prompts
     )
 
 
@@ -200,7 +201,7 @@ def _flaw(code: str | None, parent: Candidate) -> str:
     return ""
 
 
-def _notable(parent: Attempt, tried: Sequence[Attempt]) -> list[tuple[Attempt, Attempt]]:
+def _notable(parent: Attempt, tried: Sequence[Attempt]) -> list[prompts.Change]:
     """Structures and the fastest of their settings: those beyond noise of the parent, the largest changes first.
 
     Measured ones alone: an estimate teaches nothing about a GPU.

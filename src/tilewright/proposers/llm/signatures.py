@@ -28,6 +28,7 @@ _INPUTS = {
     "changed": "how it differs from the kernel that is right",
     "failure": "what is known of its failure",
     "changes": "what was changed, numbered, and what was measured of it",
+    "others": "what else was tried in that turn, and how it ended",
     "present": "the instructions as they are",
     "cases": "what was answered to them, and what became of it",
 }
@@ -55,7 +56,7 @@ def repair(own: Own | None = None) -> Any:
 
 def reflect() -> Any:
     """Changes and what became of them -> lessons."""
-    return _signature("reflect", "task kernel changes", {"lessons": "numbered like the changes"})
+    return _signature("reflect", "task kernel changes others", {"lessons": "numbered like the changes"})
 
 
 def improve() -> Any:

@@ -55,8 +55,9 @@ def cost(run: Shows, known: Known) -> Html:
         [use.model, str(use.calls), f"{use.tokens:,}", "not known" if use.usd is None else f"{use.usd:.2f} USD"]
         for use in known.models
     ]
+    time = f"{run.run.seconds:.0f} s from start to end. " if run.run.stop_reason else ""
     return joined(
-        tag("p", f"{run.run.seconds:.0f} s from start to end. Outcomes: " + _counted(ended) + "."),
+        tag("p", f"{time}Outcomes: {_counted(ended)}."),
         table(["", "candidates", "seconds", "GPU seconds"], rows, "What the candidates took", numbers=3),
         table(["model", "questions", "tokens", "price"], models, "What the language models took", numbers=3)
         if models

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-_VOID = {"br", "input", "line"}
+_VOID = {"br", "input", "line", "meta"}
 
 
 class Html(str):
