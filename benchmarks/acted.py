@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import rowfile
-from tilewright import wiring
+from tilewright import targets
 from tilewright.config import resolve
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
@@ -58,11 +58,11 @@ def row(name: str, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def main(out: Path, names: Sequence[str]) -> None:
-    target = wiring.choose_target(resolve(config_for("2_10", "local")))
+    target = targets.choose_target(resolve(config_for("2_10", "local")))
     out.parent.mkdir(parents=True, exist_ok=True)
     worth_it, asked = 0, jobs(names, target.gpu)
-    with wiring.workers(target) as host:
-        evaluator = wiring.evaluator_for(target, host)
+    with targets.workers(target) as host:
+        evaluator = targets.evaluator_for(target, host)
         futures = {evaluator.submit(job): name for name, job in asked.items()}
         for future in as_completed(futures):
             found = row(futures[future], future.result())

@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tilewright import wiring
+from tilewright import targets, wiring
 from tilewright.config import resolve
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import corpus_root, load_kernel
@@ -41,11 +41,11 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def main(out: Path, names: Sequence[str], as_is: bool, budget_s: float) -> None:
     paths = sorted(corpus_root().glob("level*/*.py")) if not names else [load_kernel(name).path for name in names]
-    target = wiring.choose_target(resolve(config_for(WARM_UP, "offline")))
+    target = targets.choose_target(resolve(config_for(WARM_UP, "offline")))
     out.parent.mkdir(parents=True, exist_ok=True)
     rows = []
-    with open(out, "w", encoding="utf-8") as file, wiring.workers(target) as host:
-        gates = wiring.gates_for(target, host, budget_s)
+    with open(out, "w", encoding="utf-8") as file, targets.workers(target) as host:
+        gates = targets.gates_for(target, host, budget_s)
         _row(gates, load_kernel(WARM_UP).path, as_is=False)
         for row in _all(gates, paths, as_is):
             rows.append(row)

@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks import rowfile
 from benchmarks.kill_anything import parent_of_each
-from tilewright import wiring
+from tilewright import targets, wiring
 from tilewright.channel import WorkerHost
 from tilewright.config import resolve
 from tilewright.errors import MachineryError
@@ -187,8 +187,8 @@ def _bench(device: str, kernel: str, stack: ExitStack) -> Bench:
         problem = _softmax()
         plain = Candidate(problem.source, entry_point="Model")
         return Bench(evaluator, Job(plain, problem, effort="quick"), "")
-    target = wiring.choose_target(resolve(config_for(kernel, "local")))
-    host = stack.enter_context(wiring.workers(target))
+    target = targets.choose_target(resolve(config_for(kernel, "local")))
+    host = stack.enter_context(targets.workers(target))
     evaluator = stack.enter_context(closing(LocalEvaluator(host)))  # on one GPU, or it would not be the next
     file = load_kernel(kernel)
     candidate, _ = wiring.up_to_date(file)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilewright import wiring
+from tilewright import targets
 from tilewright.config import resolve
 from tilewright.hardware import load_gpu
 from tilewright.judge import commit, config_for
@@ -175,10 +175,10 @@ def _settings(seed: Candidate, count: int, gpu: str) -> list[Candidate]:
 
 
 def main(out: Path, what: str, arguments: list[str]) -> None:
-    target = wiring.choose_target(resolve(config_for("2_10", "local")))
+    target = targets.choose_target(resolve(config_for("2_10", "local")))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with wiring.workers(target) as host:
-        bench = Bench(wiring.evaluator_for(target, host), wiring.gates_for(target, host), target.gpu, out)
+    with targets.workers(target) as host:
+        bench = Bench(targets.evaluator_for(target, host), targets.gates_for(target, host), target.gpu, out)
         if what == "verdicts":
             verdicts(bench, arguments)
         elif what == "same":

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import rowfile
-from tilewright import jsonform, wiring
+from tilewright import jsonform, targets, wiring
 from tilewright.analysis.limit import share_reached
 from tilewright.config import OptimizationConfig, resolve
 from tilewright.errors import TilewrightError
@@ -43,9 +43,9 @@ def main(out: Path, kernels: Sequence[str], seconds: float, wall_s: float, jobs:
     until = time.monotonic() + seconds
     paths = [path for path in sorted(HELDOUT.glob("kernels/level*/*.py")) if not kernels or path.stem in kernels]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as results, closing(wiring.SharedWorkers()) as shared:
+    with tempfile.TemporaryDirectory() as results, closing(targets.SharedWorkers()) as shared:
         base = _options(evaluator, wall_s, results)
-        target = wiring.choose_target(resolve(_of(base, paths[0])))
+        target = targets.choose_target(resolve(_of(base, paths[0])))
         gpus = max(1, len(target.devices))
         jobs = jobs or JOBS_PER_GPU * gpus
         done = {row["kernel"] for row in rowfile.stored(out) if (row["gpu"], row["judged"]) == _where(target)}
@@ -140,7 +140,7 @@ def _of(base: OptimizationConfig, path: Path) -> OptimizationConfig:
     return config
 
 
-def _where(target: wiring.Target) -> tuple[str, str]:
+def _where(target: targets.Target) -> tuple[str, str]:
     return target.gpu, target.evaluator
 
 

@@ -25,7 +25,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from tilewright import jsonform, wiring
+from tilewright import jsonform, targets, wiring
 from tilewright.config import resolve
 from tilewright.errors import MachineryError
 from tilewright.hardware import Gpu
@@ -64,11 +64,11 @@ class Setting:
 
 def main(out: Path, kernels: Sequence[str], each: int, seconds: float) -> None:
     started = time.monotonic()
-    target = wiring.choose_target(resolve(config_for(kernels[0], "local")))
+    target = targets.choose_target(resolve(config_for(kernels[0], "local")))
     out.parent.mkdir(parents=True, exist_ok=True)
     version = commit()
-    with wiring.workers(target) as host, closing(wiring.evaluator_for(target, host)) as evaluator:
-        gpu, gates = wiring.gpu_of(target, host), wiring.gates_for(target, host)
+    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
+        gpu, gates = targets.gpu_of(target, host), targets.gates_for(target, host)
         known = _done(out, gpu.name)
         # One of each kernel in turn: where time runs out, every kernel has lost as many.
         drawn = [draw(name, each, gpu) for name in kernels]

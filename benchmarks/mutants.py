@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilewright import wiring
+from tilewright import targets
 from tilewright.channel import WorkerHost
 from tilewright.config import resolve
 from tilewright.errors import TilewrightError
@@ -131,11 +131,11 @@ class Jury:
 
     def __init__(self, device: str, jobs: int) -> None:
         evaluator = "offline" if device == "cpu" else "local"
-        target = wiring.choose_target(resolve(config_for("1_1", evaluator)))
+        target = targets.choose_target(resolve(config_for("1_1", evaluator)))
         self._host = WorkerHost("cpu" if device == "cpu" else "cuda", target.gpu, jobs)
-        self._gates: Sequence[Gate] = wiring.gates_for(target, self._host, DEADLINE_S)
-        self._evaluator: Evaluator | None = None if device == "cpu" else wiring.evaluator_for(target, self._host)
-        self._last_gates = wiring.last_gates_for(target, self._host)
+        self._gates: Sequence[Gate] = targets.gates_for(target, self._host, DEADLINE_S)
+        self._evaluator: Evaluator | None = None if device == "cpu" else targets.evaluator_for(target, self._host)
+        self._last_gates = targets.last_gates_for(target, self._host)
         self._gpu = target.gpu
         self._where: dict[str, Any] = {}
         self._proofs: dict[str, str] = tomllib.loads(PROOFS.read_text(encoding="utf-8"))

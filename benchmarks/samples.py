@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilewright import wiring
+from tilewright import targets
 from tilewright.config import resolve
 from tilewright.gates.static import StaticGate
 from tilewright.judge import commit, config_for
@@ -52,11 +52,11 @@ def samples() -> Iterator[Sample]:
 
 
 def main(out: Path) -> None:
-    target = wiring.choose_target(resolve(config_for("2_10", "local")))
+    target = targets.choose_target(resolve(config_for("2_10", "local")))
     start = time.monotonic()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with wiring.workers(target) as host, open(out, "w", encoding="utf-8") as file:
-        evaluator = wiring.evaluator_for(target, host)
+    with targets.workers(target) as host, open(out, "w", encoding="utf-8") as file:
+        evaluator = targets.evaluator_for(target, host)
         waiting = {evaluator.submit(_job(sample, target.gpu)): sample for sample in samples()}
         for future in as_completed(waiting):
             sample = waiting[future]

@@ -28,7 +28,7 @@ from typing import Any, Literal
 from benchmarks import rowfile
 from benchmarks.landscape import draw
 from benchmarks.samples import samples
-from tilewright import wiring
+from tilewright import targets
 from tilewright.channel import WorkerHost
 from tilewright.config import resolve
 from tilewright.errors import MachineryError
@@ -139,12 +139,12 @@ def judges(turn: Turn) -> Iterator[tuple[Evaluator, Sequence[Gate], str]]:
         if turn.device == "cpu":
             yield stack.enter_context(closing(_on_cpus(turn))), (), ""
             return
-        target = wiring.choose_target(resolve(config_for(KERNELS[0], "local")))
+        target = targets.choose_target(resolve(config_for(KERNELS[0], "local")))
         if turn.through == "ray":
-            target = wiring.Target("ray", target.gpu, "to see how it scales", machines=len(turn.gpus))
-        host = stack.enter_context(wiring.workers(target))
-        gates = wiring.cheap_gates_for(target, host, load_gpu(target.gpu)) if turn.gates else ()
-        yield stack.enter_context(closing(wiring.evaluator_for(target, host))), gates, target.gpu
+            target = targets.Target("ray", target.gpu, "to see how it scales", machines=len(turn.gpus))
+        host = stack.enter_context(targets.workers(target))
+        gates = targets.cheap_gates_for(target, host, load_gpu(target.gpu)) if turn.gates else ()
+        yield stack.enter_context(closing(targets.evaluator_for(target, host))), gates, target.gpu
 
 
 def _on_cpus(turn: Turn) -> Evaluator:

@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks import rowfile
 from benchmarks.heldout import Clock
-from tilewright import wiring
+from tilewright import targets, wiring
 from tilewright.config import OptimizationConfig, resolve
 from tilewright.errors import MachineryError
 from tilewright.hardware import Gpu
@@ -96,10 +96,10 @@ class Task:
 
 def main(out: Path, kernels: Sequence[str], seconds: float) -> None:
     until = time.monotonic() + seconds
-    target = wiring.choose_target(resolve(_options(kernels[0], "local", "results")))
+    target = targets.choose_target(resolve(_options(kernels[0], "local", "results")))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with wiring.workers(target) as host:
-        gpu = wiring.gpu_of(target, host)
+    with targets.workers(target) as host:
+        gpu = targets.gpu_of(target, host)
     about = {
         "gpu": gpu.name,
         "gpus": len(target.devices),
@@ -128,10 +128,10 @@ def task_of(name: str, gpu: Gpu) -> Task:
     return Task(name, path, reference, candidate, problem, tuple(_space(candidate.source, gpu)))
 
 
-def tuned(task: Task, target: wiring.Target) -> Row:
+def tuned(task: Task, target: targets.Target) -> Row:
     """A search like that of `tilewright tune`, by processes that have judged another kernel already."""
-    with tempfile.TemporaryDirectory() as folder, closing(wiring.SharedWorkers()) as shared:
-        gates = wiring.gates_for(target, shared.host(target))
+    with tempfile.TemporaryDirectory() as folder, closing(targets.SharedWorkers()) as shared:
+        gates = targets.gates_for(target, shared.host(target))
         kernel = load_kernel(_WARM_UP)
         _judged(gates, shared.evaluator(target, Path(folder)), kernel.candidate, problem_for(kernel), target.gpu)
         clock = Clock()
@@ -183,13 +183,13 @@ def autotuned(task: Task, seconds: float) -> Row | None:
         return {"part": "autotuned", "tried": len(task.space), **json.loads(answer.read_text(encoding="utf-8"))}
 
 
-def grid(task: Task, known: Sequence[Row], target: wiring.Target, until: float) -> Iterator[Row]:
+def grid(task: Task, known: Sequence[Row], target: targets.Target, until: float) -> Iterator[Row]:
     """A row for each setting that has none; the last one is of the time that all took."""
     have = [row["values"] for row in known if row["part"] == "grid"]
     wanted = [values for values in task.space if values not in have]
     start = time.monotonic()
-    with wiring.workers(target) as host, closing(wiring.evaluator_for(target, host)) as evaluator:
-        gates = wiring.gates_for(target, host)
+    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
+        gates = targets.gates_for(target, host)
 
         def measured(values: Values) -> Row | None:
             if time.monotonic() > until:
@@ -210,12 +210,12 @@ def grid(task: Task, known: Sequence[Row], target: wiring.Target, until: float) 
     yield {"part": "grid time", "wanted": len(wanted), "seconds": round(time.monotonic() - start, 2)}
 
 
-def final(task: Task, known: Sequence[Row], target: wiring.Target) -> Row:
+def final(task: Task, known: Sequence[Row], target: targets.Target) -> Row:
     """The winners by name, each measured against all others in the same rounds."""
     winners = _winners(task, known)
     candidate, *others = winners
-    with wiring.workers(target) as host, closing(wiring.evaluator_for(target, host)) as evaluator:
-        verdict = through(wiring.gates_for(target, host), task.at(candidate.values), task.problem)
+    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
+        verdict = through(targets.gates_for(target, host), task.at(candidate.values), task.problem)
         job = Job(
             task.at(candidate.values),
             task.problem,
@@ -257,7 +257,7 @@ class Winner:
     """What it is the winner of; there may be several."""
 
 
-def _left(task: Task, known: list[Row], target: wiring.Target, until: float) -> Iterator[Row]:
+def _left(task: Task, known: list[Row], target: targets.Target, until: float) -> Iterator[Row]:
     """The rows of a kernel that are not known yet, in order, as far as time allows."""
     parts = {row["part"] for row in known}
     if "tuned" not in parts and time.monotonic() < until:

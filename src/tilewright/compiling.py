@@ -8,7 +8,7 @@ from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tilewright import wiring
+from tilewright import targets, wiring
 from tilewright.analysis import llm_rule
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve
 from tilewright.errors import AwaitingAnswers, ModelUnavailable, UsageError
@@ -64,7 +64,7 @@ def compile_prompts(
     most_turns: int,
     most_plays: int,
     watcher: Watcher,
-    shared: wiring.SharedWorkers | None = None,
+    shared: targets.SharedWorkers | None = None,
     patience: Patience = PATIENT,
 ) -> Better:
     """Better instructions for the model of `config`, from turns of `runs` (all that the store holds, where none).
@@ -76,13 +76,13 @@ def compile_prompts(
         recorded = [store.load(store.find(name)) for name in runs or store.runs()]
         config.kernel_file = recorded[0].kernel_path if recorded else "none"  # options want one
         settings = resolve(config)
-        target = wiring.choose_target(settings)
+        target = targets.choose_target(settings)
         fitting = [run for run in recorded if (run.evaluator, run.gpu) == (target.evaluator, target.gpu)]
         cases = sorted(_cases(fitting, store), key=lambda case: case.brief.turn)[:most_turns]
         if not settings.models or not cases:
             raise UsageError(_useless(settings, recorded, target))
         with (
-            nullcontext(shared) if shared else closing(wiring.SharedWorkers()) as kept,
+            nullcontext(shared) if shared else closing(targets.SharedWorkers()) as kept,
             wiring.model_for(settings, store, watcher, patience, "compile_prompts") as model,
         ):
             assert model is not None  # there are models
@@ -129,8 +129,8 @@ def write_program(found: Better, model: str, path: Path) -> None:
 class _Bench:
     """Plays turns: asks the model, and has gates and evaluator judge what it wrote."""
 
-    def __init__(self, kept: wiring.SharedWorkers, target: wiring.Target, settings: Settings, model: Model) -> None:
-        self._gates = wiring.gates_for(target, kept.host(target))
+    def __init__(self, kept: targets.SharedWorkers, target: targets.Target, settings: Settings, model: Model) -> None:
+        self._gates = targets.gates_for(target, kept.host(target))
         self._evaluator = kept.evaluator(target, settings.results)
         self._model = model
 
@@ -213,7 +213,7 @@ def _over_parent(brief: Brief, attempt: Attempt) -> float | None:
     return after.value / before.value
 
 
-def _useless(settings: Settings, recorded: Sequence[Run], target: wiring.Target) -> str:
+def _useless(settings: Settings, recorded: Sequence[Run], target: targets.Target) -> str:
     if not settings.models:
         return "Instructions are made better for a model: give --model."
     if not recorded:

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from tilewright import __version__, jsonform, wiring
+from tilewright import __version__, jsonform, targets, wiring
 from tilewright.analysis.runfacts import with_counters, with_runs
 from tilewright.analysis.standing import standings
 from tilewright.analysis.unknown import not_known
@@ -56,9 +56,9 @@ DEADLINE_S = 120.0
 def check(kernels: Sequence[str], *, gpu: str, budget: float, **where: Any) -> Iterator[Checked]:
     """Gates alone, on any machine. One answer a kernel, in the order given."""
     cases = [case_of(name, **where) for name in kernels]
-    target = wiring.Target("offline", gpu_name(gpu), "check")
-    with wiring.workers(target) as host, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        gates = wiring.gates_for(target, host, budget)
+    target = targets.Target("offline", gpu_name(gpu), "check")
+    with targets.workers(target) as host, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        gates = targets.gates_for(target, host, budget)
         for case, future in [(case, pool.submit(_timed, gates, case)) for case in cases]:
             verdict, seconds = future.result()
             yield checked(case, verdict, seconds)
@@ -130,11 +130,11 @@ def analyze(
     """
     cases = [case_of(name, **where) for name in kernels]
     try:
-        wiring.check_packages()
+        targets.check_packages()
     except MissingDependency as error:
         yield from (_from_source(case, str(error).splitlines()[0]) for case in cases)
         return
-    target = wiring.choose_target(resolve(config_for(kernels[0], evaluator, gpu)))
+    target = targets.choose_target(resolve(config_for(kernels[0], evaluator, gpu)))
     with judging(target) as judge:
         yield from (analyzed(case, judge, target, counters) for case in cases)
 
@@ -144,12 +144,12 @@ def brief(config: OptimizationConfig) -> Brief:
     config = deepcopy(config)  # as a copy made anew it would forget what was set to its default
     config.model = "none"
     settings = resolve(config)
-    target = wiring.choose_target(settings)
+    target = targets.choose_target(settings)
     with judging(target) as judge:
         return briefed(settings, judge, target)
 
 
-def briefed(settings: Settings, judge: Judging, target: wiring.Target) -> Brief:
+def briefed(settings: Settings, judge: Judging, target: targets.Target) -> Brief:
     """`brief`, by processes that are there already."""
     kernel, problem = wiring.load_task(settings)
     candidate, _ = wiring.up_to_date(kernel)
@@ -175,7 +175,7 @@ def briefed(settings: Settings, judge: Judging, target: wiring.Target) -> Brief:
     return made.with_told(told)
 
 
-def analyzed(case: Case, judge: Judging, target: wiring.Target, counters: bool = False) -> Analysis:
+def analyzed(case: Case, judge: Judging, target: targets.Target, counters: bool = False) -> Analysis:
     """Where there is no GPU the gates say what is known, and no time is taken."""
     clock = time.monotonic()
     candidate, problem = case.candidate, case.problem
@@ -287,17 +287,17 @@ def _timed(gates: Sequence[Gate], case: Case) -> tuple[Verdict, float]:
 
 
 @contextmanager
-def judging(target: wiring.Target | None) -> Iterator[Judging]:
+def judging(target: targets.Target | None) -> Iterator[Judging]:
     """The worker processes of a target while the block is open.
 
     Without a target modules run natively on the CPU, and TileLang's kernels are interpreted.
     """
-    wiring.check_packages()
-    with closing(wiring.host_for(target) if target else WorkerHost("cpu")) as host:
-        gates = wiring.gates_for(target, host, SEED_BUDGET_S) if target else ()
-        last = wiring.last_gates_for(target, host) if target else ()
-        cheap = wiring.cheap_gates_for(target, host) if target else ()
-        with closing(wiring.evaluator_for(target or wiring.Target("local", "", "cpu"), host)) as evaluator:
+    targets.check_packages()
+    with closing(targets.host_for(target) if target else WorkerHost("cpu")) as host:
+        gates = targets.gates_for(target, host, SEED_BUDGET_S) if target else ()
+        last = targets.last_gates_for(target, host) if target else ()
+        cheap = targets.cheap_gates_for(target, host) if target else ()
+        with closing(targets.evaluator_for(target or targets.Target("local", "", "cpu"), host)) as evaluator:
             yield Judging(target, gates, evaluator, last, cheap)
 
 
@@ -305,7 +305,7 @@ def judging(target: wiring.Target | None) -> Iterator[Judging]:
 class Judging:
     """Takes one job through gates and evaluator."""
 
-    target: wiring.Target | None
+    target: targets.Target | None
     gates: Sequence[Gate]
     evaluator: Evaluator
     last_gates: Sequence[Gate] = ()
@@ -345,11 +345,11 @@ class Judging:
             return executed.result().failure or evaluation
 
 
-def target_for(config: OptimizationConfig, device: str | None) -> wiring.Target | None:
+def target_for(config: OptimizationConfig, device: str | None) -> targets.Target | None:
     """Where to judge; None for modules that run natively on the CPU."""
     if device == "cpu":
         return None
-    target = wiring.choose_target(resolve(config))
+    target = targets.choose_target(resolve(config))
     if device == "cuda" and target.evaluator != "local":
         raise UsageError(
             f"--device cuda: {target.reason}. Without a GPU: --device cpu, or leave it out for estimates."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tilewright import wiring
+from tilewright import targets, wiring
 from tilewright.config import GPUS, OptimizationConfig, from_pairs
 from tilewright.errors import UsageError
 from tilewright.judge import DEADLINE_S, judging, target_for
@@ -150,7 +150,7 @@ def _repeated(judged: Judged) -> Job:
     return replace(job, seeds=seeds, incumbent_ratio=None)
 
 
-def _target(judged: Judged) -> wiring.Target | None:
+def _target(judged: Judged) -> targets.Target | None:
     """Where it was judged, else on the CPU."""
     if judged.where == "cpu":
         return None

@@ -1,49 +1,29 @@
-"""Puts the parts together: the only file that names concrete classes."""
+"""Puts the parts of a run together: with `targets`, the only files that name concrete classes."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
-from tilewright import jsonform
 from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.limit import fields_of, share_reached
 from tilewright.analysis.llm_rule import LlmRule
-from tilewright.analysis.model import estimate
 from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
-from tilewright.errors import ConfigError, MissingDependency, StoreError, UsageError, WorkerError
-from tilewright.evaluators.absent import AbsentEvaluator
-from tilewright.evaluators.local import Device, LocalEvaluator, devices
-from tilewright.evaluators.modal import modal_evaluator
-from tilewright.evaluators.offline import OfflineEvaluator
-from tilewright.evaluators.ray import ray_evaluator
-from tilewright.gates.compile import CompileGate
+from tilewright.errors import StoreError, UsageError
 from tilewright.gates.kernels import OwnKernelGate
-from tilewright.gates.semantic import SemanticGate
-from tilewright.gates.static import StaticGate
 from tilewright.gates.version import version_of
 from tilewright.generating import kernel_to_be, reference_problem
 from tilewright.hardware import (
-    Ceilings,
     Gpu,
-    add_gpu,
-    gpu_for_device_name,
-    gpu_from_device,
     known_as,
-    load_gpu,
-    with_ceilings,
 )
 from tilewright.informing import Informer
 from tilewright.kernelfile import KernelFile, load_kernel
@@ -52,7 +32,7 @@ from tilewright.problems import problem_for, read_task, task_workloads
 from tilewright.proposers.llm.knobs import KnobChooser
 from tilewright.proposers.rewrites import RewriteProposer
 from tilewright.proposers.tuner import KnobTuner
-from tilewright.protocols import Evaluator, Gate, Proposer, Retriever, Watcher
+from tilewright.protocols import Proposer, Retriever, Watcher
 from tilewright.rag.corpus import improved_in, read_corpus
 from tilewright.rag.embeddings import model_embedder, remembering
 from tilewright.rag.retriever import MultiturnOptimizationRAG
@@ -66,30 +46,18 @@ from tilewright.search.stopping import StopRules
 from tilewright.source.equality import equal_work
 from tilewright.source.migrate import migrate
 from tilewright.store import FILE, Store, stored_runs
+from tilewright.targets import (
+    SEMANTIC_BUDGET_S,
+    SharedWorkers,
+    Target,
+    choose_target,
+    gates_for,
+    gpu_of,
+    last_gates_for,
+)
 
 _JUDGED_BY = "evaluator "
 """How the note begins that says who judges a run."""
-_ASKING_S = 60.0
-"""How long a host may take to say what its GPU is and what it reaches, once it is started."""
-SEMANTIC_BUDGET_S = 20.0
-"""How long the interpreter may work on one candidate; the seed of a run gets three times that."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where candidates are judged, for which GPU, and why there.
-
-    `devices` are the UUIDs of the GPUs here, all of one model; gates and the first candidate use the first.
-    """
-
-    evaluator: Literal["local", "offline", "absent", "modal", "ray"]
-    gpu: str
-    reason: str
-    devices: tuple[str, ...] = ()
-    machines: int | None = None
-    """GPUs elsewhere, at most."""
-    address: str | None = None
-    """Of a Ray cluster."""
 
 
 @dataclass(frozen=True)
@@ -272,165 +240,6 @@ def up_to_date(kernel: KernelFile) -> tuple[Candidate, tuple[str, ...]]:
     changes = "; ".join(f"line {c.line + kernel.line_offset}: {c.what}" for c in migration.changes[:4])
     note = f"brought up to the installed TileLang ({changes}); `tilewright migrate {kernel.path}` shows the diff"
     return replace(kernel.candidate, source=migration.source), (note,)
-
-
-def choose_target(settings: Settings) -> Target:
-    """The local CUDA GPUs where there are any, else offline; `--evaluator` overrides."""
-    if settings.evaluator == "modal":
-        return Target("modal", settings.gpu, "chosen with --evaluator", machines=settings.modal_containers)
-    if settings.evaluator == "ray":
-        where = {"machines": settings.ray_workers, "address": settings.ray_address}
-        return Target("ray", settings.gpu, "chosen with --evaluator", **where)  # type: ignore[arg-type]
-    found, why = devices() if settings.evaluator != "offline" else ((), "chosen")
-    if settings.evaluator == "local" and not found:
-        raise UsageError(f"--evaluator local: {why}. Without a GPU: --evaluator offline")
-    if not found:
-        reason = why if settings.evaluator == "auto" else "chosen with --evaluator"
-        return Target("offline", settings.gpu, f"{reason}; times are estimates for {settings.gpu}")
-    here = found[0].name
-    known = gpu_for_device_name(here)
-    name = known.name if known else here
-    if settings.gpu_is_explicit and name != settings.gpu:
-        raise ConfigError(
-            f"--gpu {settings.gpu}: the GPU here is {here}. Leave --gpu out, or use --evaluator offline."
-        )
-    return Target("local", name, _what_is_here(found), tuple(one.uuid for one in found if one.name == here))
-
-
-def _what_is_here(found: Sequence[Device]) -> str:
-    """The times of two models don't compare, so that only those like the first are used."""
-    here = found[0].name
-    used = sum(one.name == here for one in found)
-    text = f"a CUDA GPU is here ({here})" if used == 1 else f"{used} CUDA GPUs are here ({here})"
-    others = sorted({one.name for one in found} - {here})
-    return f"{text}; of another model and not used: {', '.join(others)}" if others else text
-
-
-def check_packages() -> None:
-    """Raises `MissingDependency` where what runs kernels is not installed, or can't run."""
-    if sys.platform != "linux":
-        raise MissingDependency(
-            f"Kernels are compiled and run in processes that need Linux; this is {sys.platform}. On Windows, WSL is "
-            "one. What only reads files (list, migrate) works here."
-        )
-    for package in ("torch", "tilelang"):
-        if find_spec(package) is None:
-            raise MissingDependency(
-                f"{package} is not installed here; it checks and compiles kernels.",
-                "make setup (in a clone), or: pip install 'tilewright[kernels]'; `tilewright doctor` says more",
-            )
-
-
-@contextmanager
-def workers(target: Target) -> Iterator[WorkerHost]:
-    """The worker processes for a target (for its first GPU); ended when the block ends."""
-    check_packages()
-    host = host_for(target)
-    try:
-        yield host
-    finally:
-        host.close()
-
-
-class SharedWorkers:
-    """Worker processes and evaluators by target, for runs that follow one another or go on side by side: starting
-    them takes seconds."""
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._hosts: dict[Target, WorkerHost] = {}
-        self._evaluators: dict[tuple[Target, Path], Evaluator] = {}
-
-    def host(self, target: Target) -> WorkerHost:
-        with self._lock:
-            if target not in self._hosts:
-                check_packages()
-                self._hosts[target] = host_for(target)
-            return self._hosts[target]
-
-    def evaluator(self, target: Target, results: Path) -> Evaluator:
-        key = (target, results)
-        with self._lock:
-            if key not in self._evaluators:
-                self._evaluators[key] = evaluator_for(target, self.host(target), results)
-            return self._evaluators[key]
-
-    def close(self) -> None:
-        for evaluator in self._evaluators.values():
-            evaluator.close()
-        for host in self._hosts.values():
-            host.close()
-
-
-def host_for(target: Target, number: int = 0) -> WorkerHost:
-    """The worker processes for one of the target's GPUs, or for none where it is judged offline."""
-    if target.evaluator != "local":
-        return WorkerHost("cpu", target.gpu)
-    if len(target.devices) < 2:
-        return WorkerHost("cuda", target.gpu)
-    # The first one compiles for all of them; what the others do besides timing must leave it room.
-    jobs = None if number == 0 else max(2, (os.cpu_count() or 2) // len(target.devices))
-    return WorkerHost("cuda", target.gpu, jobs, visible=target.devices[number])
-
-
-def gpu_of(target: Target, host: WorkerHost) -> Gpu:
-    """The target's GPU, from the table or else from the device itself; where it is here, with what it reaches."""
-    if target.evaluator != "local":
-        return load_gpu(target.gpu)
-    try:
-        gpu = load_gpu(target.gpu)
-    except ConfigError:  # not in the table
-        gpu = gpu_from_device(target.gpu, host.call("describe", {}, _ASKING_S).result()["properties"])
-    if not (gpu.probed or gpu.not_probed):
-        gpu = _probed(gpu, host)
-        add_gpu(gpu)
-    return gpu
-
-
-def _probed(gpu: Gpu, host: WorkerHost) -> Gpu:
-    """Without ceilings of its own a GPU has the table's, and says why."""
-    try:
-        answer = host.call("probe", {}, _ASKING_S).result()
-    except WorkerError as error:  # nothing but the distance to the limit depends on it
-        return replace(gpu, not_probed=f"the probe failed: {str(error).strip().rpartition(chr(10))[2][:200]}")
-    if answer["ceilings"] is None:
-        return replace(gpu, not_probed=answer["why_not"])
-    return with_ceilings(gpu, jsonform.from_plain(Ceilings, answer["ceilings"]))
-
-
-def cheap_gates_for(target: Target, host: WorkerHost, gpu: Gpu | None = None) -> Sequence[Gate]:
-    """Static rules and the compiler: where facts come from."""
-    return [StaticGate(), CompileGate(host, gpu or gpu_of(target, host))]
-
-
-def gates_for(
-    target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGET_S, gpu: Gpu | None = None
-) -> Sequence[Gate]:
-    """The cheap ones, and execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
-    cheap = cheap_gates_for(target, host, gpu)
-    if target.evaluator == "local":
-        return cheap
-    return [*cheap, SemanticGate(host, budget_s)]
-
-
-def last_gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
-    """What a candidate goes through that a GPU found right, before it may be the best: execution on the CPU, which
-    sees memory that is read before it is written, races and accesses out of bounds where a GPU was only lucky."""
-    return [SemanticGate(host, SEMANTIC_BUDGET_S)] if target.evaluator == "local" else []
-
-
-def evaluator_for(target: Target, host: WorkerHost, results: Path = Path("results")) -> Evaluator:
-    """`results` may hold a calibration of the time model."""
-    if target.evaluator == "local":
-        return LocalEvaluator(host, *(host_for(target, number) for number in range(1, len(target.devices))))
-    if target.evaluator == "absent":
-        return AbsentEvaluator()
-    if target.evaluator == "modal":
-        return modal_evaluator(target.gpu, target.machines or 1)
-    if target.evaluator == "ray":
-        return ray_evaluator(target.gpu, target.address, target.machines)
-    gpu = gpu_of(target, host)
-    return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu, results))
 
 
 def analyzer() -> PerformanceAnalyzer:

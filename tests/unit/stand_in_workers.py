@@ -13,7 +13,7 @@ from tilewright import jsonform
 from tilewright.channel import WorkerHost
 from tilewright.protocols import Evaluator
 from tilewright.records import Evaluation, Evidence, Job
-from tilewright.wiring import SharedWorkers, Target
+from tilewright.targets import SharedWorkers, Target
 
 
 class StandIn:

@@ -57,7 +57,7 @@ def test_dspy_is_imported_only_where_a_model_is_asked(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in ROLES], ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_roles_never_import_each_other_nor_the_search_nor_the_wiring(path: Path) -> None:
-    others = (set(ROLES) - {room(path)}) | {"search", "wiring", "judge", "cli", "store", *RUNS_KERNELS}
+    others = (set(ROLES) - {room(path)}) | {"search", "wiring", "targets", "judge", "cli", "store", *RUNS_KERNELS}
     assert not rooms_used(path) & others
 
 
@@ -78,8 +78,9 @@ def test_the_nouns_stand_on_the_standard_library(path: Path) -> None:
 
 
 def test_only_the_wiring_and_those_above_it_import_it() -> None:
-    users = {room(path) for path in FILES if "wiring" in rooms_used(path)}
-    assert users <= {"api", "batching", "cli", "compiling", "judge", "mcp", "recheck", "regressing", "wiring"}
+    above = {"api", "batching", "cli", "compiling", "judge", "mcp", "recheck", "regressing", "wiring"}
+    assert {room(path) for path in FILES if "wiring" in rooms_used(path)} <= above
+    assert {room(path) for path in FILES if "targets" in rooms_used(path)} <= above | {"targets"}
 
 
 def test_importing_the_command_line_loads_nothing_heavy() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tilewright import jsonform
 from tilewright.errors import WorkerError
 from tilewright.hardware import Ceilings, add_gpu, load_gpu
-from tilewright.wiring import Target, gpu_of
+from tilewright.targets import Target, gpu_of
 
 REACHED = Ceilings(2.9e12, fp16_flops=700e12, fp32_flops=51e12, launch_s=2.2e-6, bf16_flops=720e12, tf32_flops=380e12)
 PROPERTIES = {

@@ -17,7 +17,8 @@ from tilewright.hardware import load_gpu
 from tilewright.kernelfile import load_kernel
 from tilewright.problems import problem_for
 from tilewright.records import Attempt, Run
-from tilewright.wiring import SharedWorkers, open_store, resume
+from tilewright.targets import SharedWorkers
+from tilewright.wiring import open_store, resume
 
 FINDINGS = "### 1. Too few blocks\nCategory: parallelism\nSaves: 30%\nEvidence: 16 blocks\nDo: more blocks\n"
 PLAN = "### 1. More columns a block\nGain: 1.5x, fewer launches' worth of latency\nHow: as it is, with other tiles\n"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from tilewright import listing, wiring
+from tilewright import listing, targets, wiring
 from tilewright.analysis.limit import share_reached
 from tilewright.batching import book
 from tilewright.batching.book import Batch, Place
@@ -50,7 +50,7 @@ def work_on(
     config: OptimizationConfig,
     watcher: BatchWatcher,
     jobs: int | None = None,
-    shared: wiring.SharedWorkers | None = None,
+    shared: targets.SharedWorkers | None = None,
     patience: Patience = PATIENT,
 ) -> Summary:
     """Begin a batch, or go on with it, until its kernels have ended or its budget is spent, and sum it up.
@@ -71,7 +71,7 @@ def work_on(
     )
     for run in runs.values():
         spending.add(run.attempts)
-    workers = _Workers(shared or wiring.SharedWorkers())
+    workers = _Workers(shared or targets.SharedWorkers())
     try:
         gpus = workers.gpus(target, settings.results)
         desk = _Desk(batch, runs, spending, settings.results, watcher)
@@ -108,13 +108,13 @@ def _where_it_began(config: OptimizationConfig, runs: Sequence[Run]) -> Optimiza
     return config
 
 
-def _checked(batch: Batch, config: OptimizationConfig) -> tuple[Settings, wiring.Target]:
+def _checked(batch: Batch, config: OptimizationConfig) -> tuple[Settings, targets.Target]:
     """What is wrong with the options is wrong with all runs."""
     asked = copy.deepcopy(config)
     asked.kernel_file = batch.places[0].kernel
     settings = resolve(asked)
-    wiring.check_packages()
-    return settings, wiring.choose_target(settings)
+    targets.check_packages()
+    return settings, targets.choose_target(settings)
 
 
 def _run(
@@ -149,27 +149,27 @@ def _turn(run: Run) -> str:
     return f"turn {max(1, run.attempts[-1].turn)}" if run.attempts else "first look"
 
 
-class _Workers(wiring.SharedWorkers):
+class _Workers(targets.SharedWorkers):
     """Others' workers, whose evaluators let go when the batch is stopped."""
 
-    def __init__(self, shared: wiring.SharedWorkers) -> None:
+    def __init__(self, shared: targets.SharedWorkers) -> None:
         super().__init__()
         self._shared = shared
         self._yielding: dict[int, YieldingEvaluator] = {}
 
-    def host(self, target: wiring.Target) -> WorkerHost:
+    def host(self, target: targets.Target) -> WorkerHost:
         return self._shared.host(target)
 
-    def evaluator(self, target: wiring.Target, results: Path) -> Evaluator:
+    def evaluator(self, target: targets.Target, results: Path) -> Evaluator:
         with self._lock:
             evaluator = self._shared.evaluator(target, results)
             return self._yielding.setdefault(id(evaluator), YieldingEvaluator(evaluator))
 
-    def gpus(self, target: wiring.Target, results: Path) -> int:
+    def gpus(self, target: targets.Target, results: Path) -> int:
         """How many judge at a time. Raises what any kernel would: no account, no cluster, no such GPU."""
         evaluator = self._shared.evaluator(target, results)
         if target.evaluator == "local":
-            wiring.gpu_of(target, self.host(target))  # it is asked once what it reaches, before all need it
+            targets.gpu_of(target, self.host(target))  # it is asked once what it reaches, before all need it
         return evaluator.machines if isinstance(evaluator, RemoteEvaluator) else max(len(target.devices), 1)
 
     def give_up(self) -> None:

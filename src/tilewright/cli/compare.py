@@ -17,7 +17,7 @@ from tilewright.errors import UsageError
 if TYPE_CHECKING:
     from tilewright.comparing import LeftOut, Paired, Trial
     from tilewright.config import OptimizationConfig
-    from tilewright.wiring import Target
+    from tilewright.targets import Target
 
 REPRESENTATIVE = "representative"
 _OF_ONE_RUN = (
@@ -52,7 +52,8 @@ def command(policies: str, kernels: str, seeds: int, budget: int, model: str, as
     from tilewright.comparing import LeftOut, paired, representative, trials
     from tilewright.kernelfile import load_kernel
     from tilewright.search.policies import policy_named
-    from tilewright.wiring import SharedWorkers, main
+    from tilewright.targets import SharedWorkers
+    from tilewright.wiring import main
 
     names = [policy_named(name.strip()).name for name in policies.split(",")]
     if len(set(names)) != len(names) or len(names) < 2:
@@ -97,7 +98,7 @@ def command(policies: str, kernels: str, seeds: int, budget: int, model: str, as
 def _target(config: OptimizationConfig) -> Target:
     """Estimates are compared only where somebody asked for that."""
     from tilewright.config import resolve
-    from tilewright.wiring import choose_target
+    from tilewright.targets import choose_target
 
     target = choose_target(resolve(config))
     if target.evaluator == "offline" and config.evaluator != "offline":

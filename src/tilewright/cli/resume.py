@@ -34,7 +34,8 @@ def command(runs: tuple[str, ...], waiting: bool, as_json: bool, **values: Any) 
     until a candidate is to be measured. Ends with the highest exit code of the runs.
     """
     from tilewright.cli.optimize import exit_code
-    from tilewright.wiring import SharedWorkers, resume
+    from tilewright.targets import SharedWorkers
+    from tilewright.wiring import resume
 
     config = config_from(values)
     if waiting:

@@ -16,7 +16,7 @@ from tilewright import judge
 from tilewright.config import resolve
 from tilewright.errors import UsageError
 from tilewright.mcp.answers import Answer
-from tilewright.wiring import Target, choose_target
+from tilewright.targets import Target, choose_target
 
 Work = Callable[[], dict[str, Any]]
 KEPT = 100

@@ -14,7 +14,7 @@ from tilewright.channel import WorkerHost
 from tilewright.errors import WorkerError
 from tilewright.evaluators.local import Device, LocalEvaluator
 from tilewright.records import Candidate, Evaluation, Job, Problem, Verified
-from tilewright.wiring import Target, _what_is_here, host_for
+from tilewright.targets import Target, _what_is_here, host_for
 
 REFERENCE = """
 import time

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from scripted_runs import KEY, Workplace
 
-from tilewright.wiring import SharedWorkers
+from tilewright.targets import SharedWorkers
 
 
 @pytest.fixture(scope="session")

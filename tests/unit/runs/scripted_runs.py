@@ -14,7 +14,8 @@ from tilewright.config import OptimizationConfig
 from tilewright.lm import Patience
 from tilewright.records import Attempt, Candidate, Interaction, Lesson, Run
 from tilewright.store import FILE, Store
-from tilewright.wiring import Outcome, SharedWorkers, main, resume, stored_lessons
+from tilewright.targets import SharedWorkers
+from tilewright.wiring import Outcome, main, resume, stored_lessons
 
 NO_WAIT = Patience(repeats=2, first_wait_s=0.001, longest_wait_s=0.01)
 KEY = "a-key-of-nobody-0123456789"
