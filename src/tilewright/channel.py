@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from tilewright.errors import WorkerError
+from tilewright.hardware import cores
 
 Answer = dict[str, Any]
 """Plain JSON; what is in it depends on the operation, and becomes records at the caller's."""
@@ -70,7 +71,7 @@ class WorkerHost:
         self.device = device
         self.gpu = gpu
         self._visible = {"CUDA_VISIBLE_DEVICES": visible} if visible else {}
-        self._jobs = jobs or os.cpu_count() or 1
+        self._jobs = jobs or cores()
         self._lock = threading.Lock()
         self._host: _Host | None = None
         self._number = 0

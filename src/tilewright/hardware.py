@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib.resources
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -117,6 +118,13 @@ class Ceilings:
     launch_s: float
     bf16_flops: float | None = None
     tf32_flops: float | None = None
+
+
+def cores() -> int:
+    """Of the CPU: those that this process may use, where the system tells."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def load_gpu(name: str) -> Gpu:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -24,7 +23,7 @@ from tilewright.baselines import baselines_for
 from tilewright.channel import WorkerHost
 from tilewright.config import OptimizationConfig, Settings, baseline_names, check_error_factor, gpu_name, resolve
 from tilewright.errors import MissingDependency, UsageError
-from tilewright.hardware import load_gpu
+from tilewright.hardware import cores, load_gpu
 from tilewright.header import with_result
 from tilewright.informing import Informer
 from tilewright.judged import Case, checked, evaluation_record, limit_fields
@@ -57,7 +56,7 @@ def check(kernels: Sequence[str], *, gpu: str, budget: float, **where: Any) -> I
     """Gates alone, on any machine. One answer a kernel, in the order given."""
     cases = [case_of(name, **where) for name in kernels]
     target = targets.Target("offline", gpu_name(gpu), "check")
-    with targets.workers(target) as host, ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+    with targets.workers(target) as host, ThreadPoolExecutor(max(2, cores())) as pool:
         gates = targets.gates_for(target, host, budget)
         for case, future in [(case, pool.submit(_timed, gates, case)) for case in cases]:
             verdict, seconds = future.result()
@@ -101,7 +100,7 @@ def evaluate(
     with (
         closing(wiring.open_store(results)) as store,
         judging(target) as judge,
-        ThreadPoolExecutor(os.cpu_count() or 2) as pool,
+        ThreadPoolExecutor(max(2, cores())) as pool,
     ):
 
         def judged_and_stored(case: Case, job: Job) -> Judged:

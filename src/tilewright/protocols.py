@@ -1,7 +1,4 @@
-"""The roles of the system: who proposes, checks, evaluates, finds and retrieves.
-
-A part is chosen by a short name, an entry point or ``package.module:Name`` (``tilewright.registry``).
-"""
+"""The roles of the system: who proposes, checks, evaluates, finds and retrieves."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ What this can't see: a driver that slows kernel and reference alike leaves their
 from __future__ import annotations
 
 import ast
-import os
 import time
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 from tilewright import wiring
 from tilewright.config import OptimizationConfig
 from tilewright.errors import ConfigError, KernelFileError, MachineryError, ProblemError, UsageError
+from tilewright.hardware import cores
 from tilewright.header import read_header, read_measured_by, read_stats
 from tilewright.judge import DEADLINE_S, Judging, case_of, job_for, judging, target_for, without_evidence
 from tilewright.kernelfile import find_kernel, load_kernel, split_entry_point
@@ -305,7 +305,7 @@ def _measured_again(
     with (
         closing(wiring.open_store(Path(config.results))) as store,
         judging(target) as judge,
-        ThreadPoolExecutor(os.cpu_count() or 2) as pool,
+        ThreadPoolExecutor(max(2, cores())) as pool,
     ):
         waiting = [
             pool.submit(_once_more, plan, judge, store, margin) if isinstance(plan, _Plan) else plan

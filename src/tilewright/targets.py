@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ from tilewright.hardware import (
     Ceilings,
     Gpu,
     add_gpu,
+    cores,
     gpu_for_device_name,
     gpu_from_device,
     load_gpu,
@@ -154,7 +154,7 @@ def host_for(target: Target, number: int = 0) -> WorkerHost:
     if len(target.devices) < 2:
         return WorkerHost("cuda", target.gpu)
     # The first one compiles for all of them; what the others do besides timing must leave it room.
-    jobs = None if number == 0 else max(2, (os.cpu_count() or 2) // len(target.devices))
+    jobs = None if number == 0 else max(2, cores() // len(target.devices))
     return WorkerHost("cuda", target.gpu, jobs, visible=target.devices[number])
 
 

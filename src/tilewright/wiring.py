@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from tilewright.gates.version import version_of
 from tilewright.generating import kernel_to_be, reference_problem
 from tilewright.hardware import (
     Gpu,
+    cores,
     known_as,
 )
 from tilewright.informing import Informer
@@ -369,7 +369,7 @@ def _work(
             candidates_per_turn=_candidates_per_turn(settings),
             tune_budget=settings.tune_budget,
             search=settings.search,
-            workers=os.cpu_count() or 2,
+            workers=max(2, cores()),
             policy=settings.policy,
             error_factor=settings.error_factor,
             backward=settings.backward,
