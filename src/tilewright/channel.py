@@ -71,7 +71,7 @@ class WorkerHost:
         self.device = device
         self.gpu = gpu
         self._visible = {"CUDA_VISIBLE_DEVICES": visible} if visible else {}
-        self._jobs = jobs or cores()
+        self.jobs = jobs or cores()
         self._lock = threading.Lock()
         self._host: _Host | None = None
         self._number = 0
@@ -121,7 +121,7 @@ class WorkerHost:
         scratch = Path(tempfile.mkdtemp(prefix="tilewright-"))
         log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process that writes to it)
         process = subprocess.Popen(
-            [sys.executable, "-m", "tilewright.worker", self.device, str(self._jobs), str(scratch)],
+            [sys.executable, "-m", "tilewright.worker", self.device, str(self.jobs), str(scratch)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

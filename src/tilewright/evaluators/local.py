@@ -8,20 +8,22 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from tilewright import jsonform
 from tilewright.channel import Answer, WorkerHost
-from tilewright.errors import MachineryError
+from tilewright.errors import MachineryError, WorkerError
 from tilewright.records import Evaluation, Job
 
 _PROBE_S = 30.0
 
 
 class LocalEvaluator:
-    """Hands each job to the least busy of `hosts`, one a GPU; one that nobody needs is never started.
+    """Hands each job to the least busy of `hosts`, one a GPU; one that nobody needs is never started. What none of
+    them can begin with yet waits here, for the first that can.
 
     They are ended by `close`; until then others may use them too.
     """
@@ -30,31 +32,57 @@ class LocalEvaluator:
         self.name = name
         self._lock = threading.Lock()
         self._lanes = [_Lane(host) for host in hosts]
+        self._waiting: deque[tuple[Job, Future[Evaluation]]] = deque()
 
     def submit(self, job: Job) -> Future[Evaluation]:
         evaluation: Future[Evaluation] = Future()
         evaluation.set_running_or_notify_cancel()
         with self._lock:
-            lane = min(self._lanes, key=lambda lane: lane.jobs + lane.failures)
-            lane.jobs += 1
+            self._waiting.append((job, evaluation))
+        self._hand_out()
+        return evaluation
 
-        def finish(answer: Future[Answer]) -> None:
-            failed = isinstance(answer.exception(), MachineryError)
+    def close(self) -> None:
+        with self._lock:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        for _, evaluation in waiting:
+            evaluation.set_exception(WorkerError("the worker processes were closed"))
+        for lane in self._lanes:
+            lane.host.close()
+
+    def _hand_out(self) -> None:
+        while True:
             with self._lock:
-                lane.jobs -= 1
-                lane.failures = lane.failures + 1 if failed else 0
+                free = [lane for lane in self._lanes if lane.jobs < lane.host.jobs]
+                if not self._waiting or not free:
+                    return
+                lane = min(free, key=lambda lane: lane.jobs + lane.failures)
+                lane.jobs += 1
+                job, evaluation = self._waiting.popleft()
+            self._begin(lane, job, evaluation)
+
+    def _begin(self, lane: _Lane, job: Job, evaluation: Future[Evaluation]) -> None:
+        def finish(answer: Future[Answer]) -> None:
+            self._is_free(lane, failed=isinstance(answer.exception(), MachineryError))
             try:
                 evaluation.set_result(jsonform.from_plain(Evaluation, answer.result()["evaluation"]))
             except Exception as error:  # the border to the worker: whatever it is belongs to who waits
                 evaluation.set_exception(error)
+            self._hand_out()
 
-        plain = {"job": jsonform.to_plain(job)}
-        lane.host.call("measure", plain, job.deadline_s).add_done_callback(finish)
-        return evaluation
+        try:
+            answer = lane.host.call("measure", {"job": jsonform.to_plain(job)}, job.deadline_s)
+        except MachineryError as error:
+            self._is_free(lane, failed=True)
+            evaluation.set_exception(error)
+        else:
+            answer.add_done_callback(finish)
 
-    def close(self) -> None:
-        for lane in self._lanes:
-            lane.host.close()
+    def _is_free(self, lane: _Lane, failed: bool) -> None:
+        with self._lock:
+            lane.jobs -= 1
+            lane.failures = lane.failures + 1 if failed else 0
 
 
 @dataclass

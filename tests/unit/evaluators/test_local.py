@@ -75,6 +75,24 @@ def test_a_host_that_keeps_dying_fails_its_own_jobs_and_the_others_go_on(hosts: 
     assert pids(hosts)[0] is None, "a host that has just failed is not the first choice"
 
 
+def test_jobs_beyond_what_the_hosts_take_wait_for_the_first_that_is_free(hosts: list[WorkerHost]) -> None:
+    """Two slow ones keep a place each for long; the others go to the places that come free."""
+    evaluator = LocalEvaluator(*hosts[:2])
+    slower = [evaluator.submit(job(SLOW.replace("sleep(1)", f"sleep(4.{i})"))) for i in (0, 1)]
+    quick = [evaluator.submit(job(f"{QUICK}# {i}")) for i in range(6)]
+    assert all(isinstance(future.result(120), Verified) for future in quick + slower)
+    assert evaluator._lanes[0].jobs == evaluator._lanes[1].jobs == 0
+
+
+def test_what_waits_when_all_is_closed_is_told(hosts: list[WorkerHost]) -> None:
+    evaluator = LocalEvaluator(hosts[0])
+    futures = [evaluator.submit(job(f"{SLOW}# {i}")) for i in range(4)]
+    evaluator.close()
+    for future in futures:
+        with pytest.raises(WorkerError):
+            future.result(60)
+
+
 def kill(pid: int | None) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
