@@ -8,7 +8,6 @@ python -m benchmarks.evaluator OUT.jsonl verdicts KERNEL...  seconds for a full 
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import time
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import rowfile
 from tilewright import targets
 from tilewright.config import resolve
 from tilewright.hardware import load_gpu
@@ -47,8 +47,7 @@ class Bench:
     out: Path
 
     def note(self, **row: Any) -> None:
-        with open(self.out, "a", encoding="utf-8") as file:
-            file.write(json.dumps({**row, "commit": commit()}) + "\n")
+        rowfile.append(self.out, {**row, "commit": commit()})
 
 
 def same(bench: Bench, count: int, names: Sequence[str] = ()) -> None:

@@ -10,7 +10,6 @@ calibrate --from OUT.jsonl` fits the time model to it.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import random
@@ -25,6 +24,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from benchmarks import rowfile
 from tilewright import jsonform, targets, wiring
 from tilewright.config import resolve
 from tilewright.errors import MachineryError
@@ -76,8 +76,7 @@ def main(out: Path, kernels: Sequence[str], each: int, seconds: float) -> None:
         wanted = [s for s in in_turn if (s.kernel, s.candidate.id) not in known]
         print(f"{len(wanted)} of {len(in_turn)} settings to measure on {gpu.name}", flush=True)
         for count, row in enumerate(_rows(wanted, gates, evaluator, gpu, started + seconds), 1):
-            with open(out, "a", encoding="utf-8") as file:
-                file.write(json.dumps({**row, "commit": version}) + "\n")
+            rowfile.append(out, {**row, "commit": version})
             if count % 20 == 0:
                 print(f"{count} after {time.monotonic() - started:.0f} s", flush=True)
 
@@ -164,13 +163,8 @@ def _row(setting: Setting, facts: list[Any], evaluation: Evaluation, gpu: Gpu) -
 
 
 def _done(out: Path, gpu: str) -> set[tuple[str, str]]:
-    """What is there for this GPU. Half a line, which a killed run may have left, is cut off."""
-    text = out.read_text(encoding="utf-8") if out.exists() else ""
-    if text and not text.endswith("\n"):
-        text = text[: text.rfind("\n") + 1]
-        out.write_text(text, encoding="utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
-    return {(row["kernel"], row["candidate"]) for row in rows if row["gpu"] == gpu}
+    """What is there for this GPU."""
+    return {(row["kernel"], row["candidate"]) for row in rowfile.stored(out) if row["gpu"] == gpu}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import rowfile
 from tilewright import jsonform
 from tilewright.config import OptimizationConfig
 from tilewright.errors import TilewrightError
@@ -44,8 +45,7 @@ def main(out: Path, kernels: list[str], options: dict[str, Any]) -> None:
             "tried": [_summary(attempt) for attempt in run.attempts],
         }
         out.parent.mkdir(parents=True, exist_ok=True)
-        with open(out, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        rowfile.append(out, record)
         print(f"{name}: {run.stop_reason}, {len(run.attempts)} attempts, {run.seconds:.0f} s", flush=True)
 
 

@@ -20,9 +20,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tilewright import storeformat
 from tilewright.errors import StoreBusy, StoreError, UsageError
 from tilewright.records.tasks import content_id
-from tilewright.store import FILE, SCHEMA_VERSION, WAITING, Store, alive
+from tilewright.store import FILE, WAITING, Store, alive
 
 _ROWS = {
     "attempt": ("number", "candidate_id", "outcome", "record"),
@@ -82,13 +83,8 @@ def _copy(store: Path, copy: Path) -> None:
         raise UsageError(f"{store}: no such store. Give the {FILE} of another folder of results, or that folder.")
     try:
         with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as other:
-            version = other.execute("PRAGMA user_version").fetchone()[0]
+            version = storeformat.version_of(other, store, "Update tilewright here, then merge. Nothing was merged.")
             tables = {row[0] for row in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"{store} was written by a newer tilewright (format {version}, this one knows {SCHEMA_VERSION}). "
-                    "Update tilewright here, then merge. Nothing was merged."
-                )
             if version == 0 or "run" not in tables:
                 raise UsageError(f"{store}: an SQLite file, but no store of tilewright. Nothing was merged.")
             with closing(sqlite3.connect(copy)) as target:

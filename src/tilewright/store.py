@@ -16,101 +16,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tilewright import jsonform
+from tilewright import jsonform, storeformat
 from tilewright.errors import StoreBusy, StoreError, UsageError
 from tilewright.hardware import Gpu
 from tilewright.protocols import Verdict
 from tilewright.records import Attempt, Candidate, Interaction, Judged, Lesson, Run, Told
-
-_SCHEMA = (
-    """
-CREATE TABLE run (
-    id TEXT PRIMARY KEY,
-    kernel_path TEXT NOT NULL,
-    started TEXT NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record)),
-    stop_reason TEXT NOT NULL DEFAULT '',
-    stop_detail TEXT NOT NULL DEFAULT '',
-    seconds REAL NOT NULL DEFAULT 0,
-    owner TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE attempt (
-    run_id TEXT NOT NULL REFERENCES run(id),
-    number INTEGER NOT NULL,
-    candidate_id TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record)),
-    PRIMARY KEY (run_id, number),
-    UNIQUE (run_id, candidate_id)
-);
-CREATE TABLE proposal (
-    run_id TEXT NOT NULL REFERENCES run(id),
-    place TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record)),
-    PRIMARY KEY (run_id, place, number)
-);
-CREATE TABLE asked (
-    run_id TEXT NOT NULL REFERENCES run(id),
-    place TEXT NOT NULL,
-    PRIMARY KEY (run_id, place)
-);
-""",
-    """
-CREATE TABLE evaluation (
-    id TEXT PRIMARY KEY,
-    candidate_id TEXT NOT NULL,
-    problem_id TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    at TEXT NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record))
-);
-""",
-    """
-CREATE TABLE interaction (
-    run_id TEXT NOT NULL REFERENCES run(id),
-    prompt_id TEXT NOT NULL,
-    rollout_id INTEGER NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record))
-);
-CREATE INDEX interaction_of_run ON interaction (run_id, prompt_id);
-CREATE TABLE told (
-    run_id TEXT NOT NULL REFERENCES run(id),
-    place TEXT NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record)),
-    PRIMARY KEY (run_id, place)
-);
-CREATE TABLE lesson (
-    id INTEGER PRIMARY KEY,
-    run_id TEXT NOT NULL REFERENCES run(id),
-    place TEXT NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record))
-);
-""",
-    """
-CREATE TABLE gpu (
-    run_id TEXT PRIMARY KEY REFERENCES run(id),
-    record TEXT NOT NULL CHECK (json_valid(record))
-);
-CREATE TABLE verdict (
-    run_id TEXT NOT NULL REFERENCES run(id),
-    candidate_id TEXT NOT NULL,
-    gates TEXT NOT NULL,
-    record TEXT NOT NULL CHECK (json_valid(record)),
-    PRIMARY KEY (run_id, candidate_id)
-);
-""",
-    """
-CREATE TABLE awaited (
-    run_id TEXT NOT NULL REFERENCES run(id),
-    place TEXT NOT NULL,
-    PRIMARY KEY (run_id, place)
-);
-""",
-)
-"""What each version of the format added to the one before it."""
-SCHEMA_VERSION = len(_SCHEMA)
-
 
 WAITING = """
 SELECT id FROM run
@@ -421,20 +331,12 @@ class Store:
         return tuple(jsonform.loads(Judged, row[0]) for row in rows)
 
     def _prepare(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} was written by a newer tilewright (format {version}, this one knows {SCHEMA_VERSION}). "
-                "Update tilewright, or use another folder: --results DIR"
-            )
-        if version < SCHEMA_VERSION:
+        if storeformat.version_of(self._db, self.path) < storeformat.VERSION:
             with self._writing() as db:
                 version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been quicker
-                for added in _SCHEMA[version:]:
-                    for statement in added.split(";\n"):
-                        if statement.strip():
-                            db.execute(statement)
-                db.execute(f"PRAGMA user_version = {max(version, SCHEMA_VERSION)}")
+                for statement in storeformat.statements_since(version):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {max(version, storeformat.VERSION)}")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

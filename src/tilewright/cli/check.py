@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tilewright.cli.options import task_options
 from tilewright.cli.showing import line
 from tilewright.config import GPU_HELP
 
@@ -20,16 +20,7 @@ FORMATS = ("text", "json", "junit", "github", "sarif")
 
 @click.command("check")
 @click.argument("kernels", nargs=-1, required=True)
-@click.option("--reference", help="PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
-@click.option("--problems", type=click.Path(path_type=Path), help="Folder with references.")
-@click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
-@click.option(
-    "--precision",
-    type=click.Choice(["fp16", "bf16", "fp32"]),
-    default="fp16",
-    show_default=True,
-    help="Dtype of the task.",
-)
+@task_options
 @click.option("--gpu", default="H100", show_default=True, help=GPU_HELP)
 @click.option("--budget", default=60.0, show_default=True, help="Seconds of execution on the CPU per kernel.")
 @click.option(

@@ -8,32 +8,18 @@ from typing import Any
 
 import click
 
+from tilewright.cli.options import evaluator_option, task_options
 from tilewright.cli.showing import line
-from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, EVALUATORS, GPU_HELP, RESULTS_HELP
+from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, GPU_HELP, RESULTS_HELP
 
 
 @click.command("evaluate")
 @click.argument("kernels", nargs=-1, required=True)
-@click.option("--reference", help="PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
-@click.option("--problems", type=click.Path(path_type=Path), help="Folder with references.")
-@click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
-@click.option(
-    "--precision",
-    type=click.Choice(["fp16", "bf16", "fp32"]),
-    default="fp16",
-    show_default=True,
-    help="Dtype of the task.",
-)
+@task_options
 @click.option("--workload", multiple=True, help="Named size of the reference; may be repeated.")
 @click.option("--device", type=click.Choice(["cuda", "cpu"]), help="Where to run; a CUDA GPU where there is one.")
 @click.option("--gpu", help=f"Where there is none to measure on: {GPU_HELP}")
-@click.option(
-    "--evaluator",
-    type=click.Choice(EVALUATORS),
-    default="auto",
-    show_default=True,
-    help="local: on a GPU here. offline: without one. auto: on one where there is one.",
-)
+@evaluator_option
 @click.option(
     "--policy",
     type=click.Choice(["report", "own-kernels"]),

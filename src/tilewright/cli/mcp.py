@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from tilewright.config import EVALUATORS, GPU_HELP, RESULTS_HELP
+from tilewright.cli.options import evaluator_option
+from tilewright.config import GPU_HELP, RESULTS_HELP
 from tilewright.errors import MissingDependency, UsageError
 
 
@@ -20,13 +21,7 @@ from tilewright.errors import MissingDependency, UsageError
     help="The folder whose kernels are served; nothing beyond it is read.",
 )
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help=RESULTS_HELP)
-@click.option(
-    "--evaluator",
-    type=click.Choice(EVALUATORS),
-    default="auto",
-    show_default=True,
-    help="local: on a GPU here. offline: without one. auto: on one where there is one.",
-)
+@evaluator_option
 @click.option("--gpu", help=f"Where there is none to measure on: {GPU_HELP}")
 def command(project: Path, results: Path, evaluator: str, gpu: str | None) -> None:
     """Serve coding agents over standard input and output (Model Context Protocol).

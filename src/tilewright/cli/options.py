@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from tilewright.config import OptimizationConfig, flags_of
+from tilewright.config import EVALUATORS, OptimizationConfig, flags_of
 from tilewright.errors import ConfigError
 
 Command = Callable[..., Any]
@@ -24,6 +25,26 @@ def run_options(*, leave_out: Sequence[str] = ()) -> Callable[[Command], Command
         return command
 
     return decorate
+
+
+def task_options(command: Command, precision_help: str = "Dtype of the task.") -> Command:
+    """Adds what says which task a kernel has, where its file doesn't."""
+    precision = click.Choice(["fp16", "bf16", "fp32"])
+    for option in (
+        click.option("--precision", type=precision, default="fp16", show_default=True, help=precision_help),
+        click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".'),
+        click.option("--problems", type=click.Path(path_type=Path), help="Folder with references."),
+        click.option("--reference", help="PyTorch reference: FILE, or FILE:FUNCTION for a plain function."),
+    ):
+        command = option(command)
+    return command
+
+
+def evaluator_option(command: Command) -> Command:
+    """Adds where kernels are judged by what is here."""
+    said = "local: on a GPU here. offline: without one. auto: on one where there is one."
+    choice = click.Choice(EVALUATORS)
+    return click.option("--evaluator", type=choice, default="auto", show_default=True, help=said)(command)
 
 
 def config_from(values: dict[str, Any]) -> OptimizationConfig:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tilewright.cli.options import task_options
 from tilewright.cli.showing import line
 from tilewright.config import GPU_HELP, RESULTS_HELP, RUN_EVALUATORS
 from tilewright.errors import UsageError
@@ -29,16 +31,7 @@ if TYPE_CHECKING:
     "`store`: with the newest measurement of each kernel there; else with the results in the kernels' headers.",
 )
 @click.option("--margin", default=0.05, show_default=True, help="Share by which the intervals must lie apart.")
-@click.option("--reference", help="PyTorch reference: FILE, or FILE:FUNCTION for a plain function.")
-@click.option("--problems", type=click.Path(path_type=Path), help="Folder with references.")
-@click.option("--inputs", help='Shapes of a function: "fp16[4096,4096] fp16[4096,4096]".')
-@click.option(
-    "--precision",
-    type=click.Choice(["fp16", "bf16", "fp32"]),
-    default="fp16",
-    show_default=True,
-    help="Dtype of the task, where a kernel's header names none.",
-)
+@partial(task_options, precision_help="Dtype of the task, where a kernel's header names none.")
 @click.option(
     "--evaluator",
     type=click.Choice([*RUN_EVALUATORS, "replay"]),

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tilewright import jsonform
+from tilewright import jsonform, storeformat
 from tilewright.errors import StoreError, UsageError
 from tilewright.records import Attempt, Interaction, Run
-from tilewright.store import FILE, SCHEMA_VERSION, alive
+from tilewright.store import FILE, alive
 
 State = Literal["going on", "ended", "killed"]
 """`killed`: it has not ended, and the process that worked on it is gone."""
@@ -147,13 +147,8 @@ class Following:
             self._db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
         if self._db is None:
             return None
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path} was written by a newer tilewright (format {version}, this one knows {SCHEMA_VERSION}). "
-                "Update tilewright, or use another folder: --results DIR"
-            )
-        return self._db if version else None  # a run that begins just now is about to make its tables
+        known = storeformat.version_of(self._db, self.path)
+        return self._db if known else None  # a run that begins just now is about to make its tables
 
 
 def _read_on(db: sqlite3.Connection, run_id: str, read: _Read) -> None:

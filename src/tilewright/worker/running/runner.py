@@ -89,7 +89,7 @@ class _Runner:
     def _do_construct(self, request: Header, descriptors: list[int]) -> Header:
         start = time.perf_counter()
         self._forward = self._module = self._clocked = None
-        self._beside = self._taken_up(request.get("gaps", []))
+        self._beside = self._taken_up(request["gaps"])
         before = modulestate.live_tensors()
         with self._candidate():
             if self._form == "function":

@@ -30,7 +30,7 @@ from tilewright.worker.exchange.tray import laid_out
 from tilewright.worker.processes.nursery import Deadline, Runner
 from tilewright.worker.timing import gpu, intervals
 from tilewright.worker.timing.baselines import COMPILED, EAGER
-from tilewright.worker.timing.sides import MOST_GAP, SPACING, Draws, GateRefused, Ran, Side
+from tilewright.worker.timing.sides import SPACING, Draws, GateRefused, Ran, Side
 from tilewright.worker.timing.timedoutputs import OutputCheck
 from tilewright.worker.verifying.expected import Expected
 from tilewright.worker.verifying.verifier import Trial
@@ -84,7 +84,8 @@ _REBUILDING_SHARE = 0.5
 _BESIDE_MS = 1.5e-3
 _BESIDE_SHARE = 0.05
 """Events may read this much more beside a forward's kernels than beside the reference's: it may start slower."""
-_GAP_STEP = 512
+_GAP_STEP, _MOST_GAP = 512, 8 << 20
+"""Bytes of other memory before a place."""
 _BLOCKS_IN_PLACE = 4
 """Whoever knows its inputs by their addresses must be able to meet them again."""
 _REBUILD_GAPS = 4
@@ -347,7 +348,7 @@ class _Timer:
         return Draws(self._gaps(side.places), *([self._drawn.randrange(end) for _ in range(count)] for end in ends))
 
     def _gaps(self, count: int) -> list[int]:
-        return [self._drawn.randrange(0, MOST_GAP, _GAP_STEP) for _ in range(count)]
+        return [self._drawn.randrange(0, _MOST_GAP, _GAP_STEP) for _ in range(count)]
 
 
 def _agree(ran: Ran, reference: Ran) -> bool:

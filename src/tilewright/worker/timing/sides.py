@@ -21,8 +21,6 @@ _PLACES_BYTES = 64 << 20
 """More places than the least take no more than this."""
 _HELD = 8
 _HELD_BYTES = 64 << 20
-MOST_GAP = 8 << 20
-"""Bytes of other memory before a place, at most."""
 SPACING = 8
 """Before each timed call lie less than so many small launches, drawn here: see `running.clocked`."""
 _ENQUEUED_WITHIN_S = 0.3

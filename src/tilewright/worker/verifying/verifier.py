@@ -31,7 +31,7 @@ from tilewright.worker.verifying.inputs import Reference, secret_seed
 from tilewright.worker.verifying.plans import DRAWS, PLANS, Phase
 from tilewright.worker.verifying.questions import Answers, Question, Questions
 
-__all__ = ["Answers", "Trial", "construction"]
+__all__ = ["Answers", "Trial"]
 
 _SMALL_BYTES = 4 << 20
 """So many are looked at again after every call, more of them after one in a few."""
@@ -94,8 +94,18 @@ class Trial:
     def construction(self, gaps: Sequence[int] = ()) -> Header:
         """The request for a process that is to be constructed with the parameters in force, beside other memory of so
         many bytes each."""
-        request = construction(self.reference, self.last_parameters_seed, self._questions.backward)
-        return {**request, "gaps": list(gaps)}
+        try:
+            init = wire.encode(self.reference.init)
+        except TypeError as error:
+            raise Ended(Unscorable(f"get_init_inputs of the reference: {error}")) from error
+        plain = [[place, value] for place, value in self.reference.plain_inputs.items()]
+        request: Header = {"op": "construct", "seed": self.last_parameters_seed, "init": init, "plain": plain}
+        request |= {"gaps": list(gaps), "backward": None}
+        backward = self._questions.backward
+        if backward:
+            parameters = [[name, list(shape)] for name, shape in backward.parameters]
+            request["backward"] = {"places": list(backward.places), "parameters": parameters}
+        return request
 
     def construct(self, draw: int | None = None, gaps: Sequence[int] = ()) -> None:
         """Have the candidate constructed with the parameters of that draw, or once more with those in force."""
@@ -350,19 +360,6 @@ class Trial:
 
     def _next_seed(self) -> int:
         return self._seeds.getrandbits(62)
-
-
-def construction(reference: Reference, seed: int, backward: Backward | None = None) -> Header:
-    try:
-        init = wire.encode(reference.init)
-    except TypeError as error:
-        raise Ended(Unscorable(f"get_init_inputs of the reference: {error}")) from error
-    plain = [[place, value] for place, value in reference.plain_inputs.items()]
-    request: Header = {"op": "construct", "seed": seed, "init": init, "plain": plain, "backward": None}
-    if backward:
-        parameters = [[name, list(shape)] for name, shape in backward.parameters]
-        request["backward"] = {"places": list(backward.places), "parameters": parameters}
-    return request
 
 
 def _warned_of(header: Header) -> str:
