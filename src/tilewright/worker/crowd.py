@@ -17,6 +17,11 @@ class Crowd:
         self._present = 0
         self._waiting_to_be_alone = 0
 
+    @property
+    def is_by_itself(self) -> bool:
+        """Whether somebody is, or waits to be."""
+        return self._waiting_to_be_alone > 0
+
     @contextlib.contextmanager
     def among_others(self) -> Iterator[None]:
         """Waits while somebody is, or wants to be, by itself."""

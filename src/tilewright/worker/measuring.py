@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import statistics
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -35,8 +37,9 @@ from tilewright.worker.crowd import Crowd
 from tilewright.worker.ownership import Census, Ownership
 from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, Runner
 from tilewright.worker.timing import floor, gpu, trust
-from tilewright.worker.timing.baselines import Baselines, loading
-from tilewright.worker.timing.rounds import CPU_PLANS, PLANS, Plan, Timing, timed
+from tilewright.worker.timing.baselines import COMPILED, EAGER, Baselines, loading
+from tilewright.worker.timing.crews import Named, at_once, elsewhere
+from tilewright.worker.timing.rounds import CPU_PLANS, PLANS, Plan, Timer, Timing
 from tilewright.worker.timing.trust import Trust
 from tilewright.worker.verifying import inputs
 from tilewright.worker.verifying.inputs import Reference
@@ -49,6 +52,7 @@ CONFIRMATIONS = 3
 _TOO_LARGE = "the reference does not fit into the memory of this device"
 _REFERENCES_KEPT = 16
 _ANSWERS_KEPT = 4
+_AHEAD = 3
 _LIE_FACTOR = 2.0
 _LEAST_LAUNCH = 0.7
 """Of what the clock reads for a kernel that does next to nothing."""
@@ -70,6 +74,7 @@ class Bench:
     _floors: dict[tuple[str, Workload], float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     crowd: Crowd = field(default_factory=Crowd)
+    _ahead: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AHEAD))
 
     def __post_init__(self) -> None:
         self.baselines = Baselines(self.nursery, self.device)
@@ -104,6 +109,14 @@ class Bench:
         if key not in self._floors:
             self._floors[key] = floor.bytes_needed(reference, inputs.secret_seed())
         return floor.floor_ms(self._floors[key], written_bytes, device)
+
+    @contextlib.contextmanager
+    def few_ahead(self, deadline: Deadline) -> Iterator[None]:
+        """For those whose processes are all there and wait to be timed: each takes the memory of a dozen."""
+        start = time.monotonic()
+        with self._ahead:
+            deadline.extend(time.monotonic() - start)
+            yield
 
     def candidate_runner(self, candidate: Candidate, deadline: Deadline, on_device: bool = True) -> Runner:
         return self.nursery.runner(candidate.id, deadline, on_device=on_device)
@@ -178,13 +191,11 @@ def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result
         try:
             with gpu.beside_others(bench.device, deadline):
                 trial.check()
-            with gpu.alone(bench.device, deadline):
-                taken = _timed(bench, job, trial, plan)
-                owned = ownership.examined(trial, job)
-            with gpu.beside_others(bench.device, deadline):
-                lowest = _above_floor(bench, trial, taken) if bench.device == "cuda" else 0.0
+                lowest = bench.floor_ms(reference, trial.written_bytes) if bench.device == "cuda" else 0.0
+            taken, owned = _timed(bench, job, trial, plan)
         finally:
             runner.close()
+    _not_below(lowest, taken)
     trusted = _trusted(bench, job, trial, taken, plan, owned)
     return _Result(workload, trial, taken, trusted, owned.census, lowest, bench.nursery.rung)
 
@@ -196,17 +207,56 @@ def _trial(bench: Bench, job: Job, reference: Reference, runner: Runner, deadlin
     return Trial(reference, runner, deadline, **given)  # type: ignore[arg-type]
 
 
-def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> Timing:
+def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> tuple[Timing, Ownership]:
     """Raises `Ended` where the times can't be what the candidate's process says."""
     stop_below = job.incumbent_ratio if len(job.problem.workloads) == 1 else None
-    with bench.baselines.running(trial, job.baselines, fresh=job.effort == "confirm") as baselines:
-        taken = timed(trial, baselines, job.baselines[0].name, plan, trial.deadline, stop_below)
+    if bench.crowd.is_by_itself:
+        plan = replace(plan, processes=1)
+    fresh = job.effort == "confirm"
+    with contextlib.ExitStack() as stack:
+
+        def hold(count: int) -> list[Named]:
+            wanted = [b for b in job.baselines if not (trial.timed and b.name in COMPILED)]  # once is long enough
+            own = stack.enter_context(_more(bench, job, trial, count))
+            return [("candidate", own), *stack.enter_context(bench.baselines.running(trial, wanted, fresh, count))]
+
+        def made() -> Timer:
+            kinds = 1 + len({EAGER, *job.baselines})
+            return Timer(trial, hold, kinds, job.baselines[0].name, plan, trial.deadline)
+
+        early = None
+        if plan.processes > 1:
+            stack.enter_context(bench.few_ahead(trial.deadline))
+            with gpu.beside_others(bench.device, trial.deadline):
+                early = made()
+        with gpu.alone(bench.device, trial.deadline):
+            taken = (early or made()).run(stop_below)
+            owned = ownership.examined(trial, job)
     if bench.device == "cuda" and _lies(taken):
         seen = taken.candidate_ms + taken.hidden_ms
         said = f"its process says {taken.candidate_ms:.3g} ms a call, the evaluator's clock saw {seen:.3g} ms"
         action = "Leave the clocks alone, and do the work in forward."
         raise Ended(Rejected("timing", (Reason("clock", said, None, action),)))
-    return taken
+    return taken, owned
+
+
+@contextlib.contextmanager
+def _more(bench: Bench, job: Job, trial: Trial, count: int) -> Iterator[list[Runner]]:
+    """So many processes that hold the candidate; at first the one that was checked is among them."""
+
+    def begin(runner: Runner) -> None:
+        runner.ask(loading(job.candidate, job.problem, bench.device), trial.deadline)
+        trial.construct_in(runner, elsewhere())
+
+    with contextlib.ExitStack() as stack:
+        checked = [] if trial.timed else [trial.runner]
+        if checked and count > 1:
+            trial.construct(gaps=elsewhere())  # the last checks may have left other parameters in it
+        trial.timed = True
+        begun = (bench.candidate_runner(job.candidate, trial.deadline) for _ in range(count - len(checked)))
+        others = [stack.enter_context(runner) for runner in begun]
+        at_once(begin, others)
+        yield checked + others
 
 
 def _lies(taken: Timing) -> bool:
@@ -218,8 +268,7 @@ def _lies(taken: Timing) -> bool:
     return seen > _LIE_FACTOR * taken.candidate_ms and taken.surely_hidden_ms > _LIE_MS
 
 
-def _above_floor(bench: Bench, trial: Trial, taken: Timing) -> float:
-    lowest = bench.floor_ms(trial.reference, trial.written_bytes)
+def _not_below(lowest: float, taken: Timing) -> None:
     if taken.candidate_ms < floor.MARGIN * lowest:
         said = (
             f"{taken.candidate_ms:.3g} ms is less than this GPU needs to move the bytes that the output depends on "
@@ -227,7 +276,6 @@ def _above_floor(bench: Bench, trial: Trial, taken: Timing) -> float:
         )
         action = "Something is not done within the timed call; if all of it is, please report this problem."
         raise Ended(Rejected("timing", (Reason("physical-floor", said, None, action),)))
-    return lowest
 
 
 def _trusted(bench: Bench, job: Job, trial: Trial, taken: Timing, plan: Plan, owned: Ownership) -> Trust:
@@ -355,5 +403,6 @@ def _conditions(results: Sequence[_Result]) -> tuple[tuple[str, float], ...]:
         found.append(("floor_ms", results[0].floor_ms))
     if results[0].timing.launch_floor_us:
         found.append(("launch_floor_us", results[0].timing.launch_floor_us))
+    found.append(("processes", min(result.timing.processes for result in results)))
     found.append(("hidden_us", max(result.timing.hidden_ms for result in results) * 1e3))
     return tuple(found)

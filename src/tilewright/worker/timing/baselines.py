@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from tilewright.records import Baseline, Candidate, Problem
 from tilewright.worker.exchange.wire import Header
 from tilewright.worker.processes.nursery import Deadline, Nursery, Runner
+from tilewright.worker.timing.crews import Named, at_once, elsewhere
 from tilewright.worker.verifying.verifier import Trial
 
 EAGER = Baseline("eager")
@@ -24,8 +25,6 @@ _LIFE_S = 86400.0
 _COMPILING_S = 900.0
 """max-autotune times every variant of every product of the reference, once a host."""
 
-Named = list[tuple[str, Runner]]
-
 
 class Baselines:
     """Of one host; its runners are ended with the nursery."""
@@ -33,75 +32,77 @@ class Baselines:
     def __init__(self, nursery: Nursery, device: str) -> None:
         self._nursery = nursery
         self._device = device
-        self._kept: OrderedDict[str, Runner] = OrderedDict()
+        self._kept: OrderedDict[str, list[Runner]] = OrderedDict()
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def running(self, trial: Trial, wanted: Sequence[Baseline], fresh: bool) -> Iterator[Named]:
-        """Eager PyTorch first, then the others in the order wanted. `fresh` ones are new and not kept."""
-        named: Named = []
+    def running(self, trial: Trial, wanted: Sequence[Baseline], fresh: bool, count: int) -> Iterator[list[Named]]:
+        """Eager PyTorch first, then the others in the order wanted, each in so many processes, or in one where it is
+        compiled. `fresh` ones are new and not kept."""
+        named: list[Named] = []
         with contextlib.ExitStack() as stack:
             for baseline in (EAGER, *(b for b in wanted if b != EAGER)):
-                named.append((baseline.name, stack.enter_context(self._one(trial, baseline, fresh))))
+                needed = 1 if baseline.name in COMPILED else count
+                named.append((baseline.name, stack.enter_context(self._crew(trial, baseline, fresh, needed))))
             yield named
 
     def let_go(self) -> None:
         """End the kept ones: they hold memory."""
         with self._lock:
-            kept = list(self._kept.values())
+            kept = [runner for crew in self._kept.values() for runner in crew]
             self._kept.clear()
         for runner in kept:
             runner.close()
 
     @contextlib.contextmanager
-    def _one(self, trial: Trial, baseline: Baseline, fresh: bool) -> Iterator[Runner]:
+    def _crew(self, trial: Trial, baseline: Baseline, fresh: bool, count: int) -> Iterator[list[Runner]]:
         reference = trial.reference
         kernel = baseline.kernel.id if baseline.kernel else ""
         key = f"{reference.problem.id} {reference.workload} {trial.backward} {baseline.name} {kernel}"
         with self._lock:
-            runner = None if fresh else self._kept.pop(key, None)
+            crew = [] if fresh else self._kept.pop(key, [])
+        whole = False
         try:
-            if runner is None:
-                runner = self._made(trial, baseline)
+            if len(crew) < count:
+                new = [self._begun(trial, baseline) for _ in range(count - len(crew))]
+                crew += new
+                at_once(lambda runner: self._ready(runner, trial, baseline), new)
             if baseline == EAGER:
-                trial.hand_parameters(runner)
-            yield runner
+                for runner in crew[:count]:
+                    trial.hand_parameters(runner)
+            whole = True
+            yield crew[:count]
         finally:
-            if runner is not None:
-                self._done_with(runner, key, fresh)
+            self._done_with(crew, key, keep=whole and not fresh)
 
-    def _made(self, trial: Trial, baseline: Baseline) -> Runner:
-        reference, deadline = trial.reference, trial.deadline
-        name = f"reference-{reference.problem.id}-{baseline.name.replace(':', '-').replace('/', '-')}"
+    def _begun(self, trial: Trial, baseline: Baseline) -> Runner:
+        name = f"reference-{trial.reference.problem.id}-{baseline.name.replace(':', '-').replace('/', '-')}"
         # Our own code, or the user's: it is trusted with the time that compiling takes.
         whose = "the reference" if baseline == EAGER else f"the baseline {baseline.name}"
-        runner = self._nursery.runner(name, Deadline(_LIFE_S), whose=whose)
-        try:
-            overrides = [] if baseline.kernel else [[key, value] for key, value in reference.workload.overrides]
-            source = baseline.kernel or _as_candidate(reference.problem)
-            runner.ask({**loading(source, reference.problem, self._device), "overrides": overrides}, deadline)
-            mode = COMPILED.get(baseline.name)
-            request = trial.construction()
-            runner.ask({**request, "compile": mode} if mode else request, deadline)
-            if mode:
-                deadline.extend(_COMPILING_S)
-            return runner
-        except BaseException:
-            runner.close()
-            raise
+        return self._nursery.runner(name, Deadline(_LIFE_S), whose=whose)
 
-    def _done_with(self, runner: Runner, key: str, fresh: bool) -> None:
-        if fresh or not runner.usable:
-            runner.close()
-            return
+    def _ready(self, runner: Runner, trial: Trial, baseline: Baseline) -> None:
+        reference, deadline = trial.reference, trial.deadline
+        overrides = [] if baseline.kernel else [[key, value] for key, value in reference.workload.overrides]
+        source = baseline.kernel or _as_candidate(reference.problem)
+        runner.ask({**loading(source, reference.problem, self._device), "overrides": overrides}, deadline)
+        mode = COMPILED.get(baseline.name)
+        request = trial.construction(elsewhere())
+        runner.ask({**request, "compile": mode} if mode else request, deadline)
+        if mode:
+            deadline.extend(_COMPILING_S)
+
+    def _done_with(self, crew: list[Runner], key: str, keep: bool) -> None:
+        kept = [runner for runner in crew if runner.usable] if keep else []
+        surplus = [runner for runner in crew if runner not in kept]
         with self._lock:
-            surplus = [self._kept.pop(key, None)]
-            self._kept[key] = runner
+            surplus += self._kept.pop(key, [])
+            if kept:
+                self._kept[key] = kept
             if len(self._kept) > _KEPT:
-                surplus.append(self._kept.popitem(last=False)[1])
+                surplus += self._kept.popitem(last=False)[1]
         for one in surplus:
-            if one is not None:
-                one.close()
+            one.close()
 
 
 def loading(candidate: Candidate, problem: Problem, device: str, interpret_s: float = 0.0) -> Header:

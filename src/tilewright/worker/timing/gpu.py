@@ -82,56 +82,65 @@ def versions() -> tuple[tuple[str, str], ...]:
 
 @contextlib.contextmanager
 def alone(device: str, deadline: Deadline) -> Iterator[None]:
-    """Nobody else uses this GPU meanwhile, of all runs on this machine. Whoever asked first comes first, of those in
-    this process.
+    """Nobody else uses this GPU meanwhile, of all runs on this machine. The wait for it is not counted against the
+    deadline."""
+    with _in_turn(device, deadline, shared=False):
+        yield
 
-    The wait for it is not counted against the deadline."""
+
+@contextlib.contextmanager
+def beside_others(device: str, deadline: Deadline) -> Iterator[None]:
+    """Nobody is timed on this GPU meanwhile; others may use it as well."""
+    with _in_turn(device, deadline, shared=True):
+        yield
+
+
+@contextlib.contextmanager
+def _in_turn(device: str, deadline: Deadline, shared: bool) -> Iterator[None]:
     if device != "cuda":
         yield
         return
     start = time.monotonic()
-    with _QUEUE.turn():
+    with _QUEUE.turn(shared):
         deadline.extend(time.monotonic() - start)
-        with _locked(device, deadline, fcntl.LOCK_EX):
+        with _locked(deadline, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
             yield
 
 
 class Queue:
-    """A lock that is handed on in the order in which it was asked for."""
+    """A lock for one or for several who share it, in the order in which it was asked for: neither kind waits for
+    those who came later."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._asked = self._served = 0
+        self._asked = 0
+        self._present: dict[int, bool] = {}
+        """Who waits or has it, by number, and whether shared."""
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, shared: bool = False) -> Iterator[None]:
         with self._changed:
             number, self._asked = self._asked, self._asked + 1
-            self._changed.wait_for(lambda: self._served == number)
+            self._present[number] = shared
+            self._changed.wait_for(lambda: self._may_begin(number))
         try:
             yield
         finally:
             with self._changed:
-                self._served += 1
+                del self._present[number]
                 self._changed.notify_all()
+
+    def _may_begin(self, number: int) -> bool:
+        shared = self._present[number]
+        return all(shared and other for earlier, other in self._present.items() if earlier < number)
 
 
 _QUEUE = Queue()
 
 
 @contextlib.contextmanager
-def beside_others(device: str, deadline: Deadline) -> Iterator[None]:
-    """Nobody is timed on this GPU meanwhile; others may use it as well."""
-    with _locked(device, deadline, fcntl.LOCK_SH):
-        yield
-
-
-@contextlib.contextmanager
-def _locked(device: str, deadline: Deadline, how: int) -> Iterator[None]:
-    """A lock on a file named after the GPU."""
-    if device != "cuda":
-        yield
-        return
+def _locked(deadline: Deadline, how: int) -> Iterator[None]:
+    """A lock on a file named after the GPU, for the runs of other processes."""
     uuid = str(torch.cuda.get_device_properties(0).uuid)
     path = Path(tempfile.gettempdir(), f"tilewright-gpu-{uuid}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -23,8 +23,6 @@ _HELD = 8
 _HELD_BYTES = 64 << 20
 SPACING = 8
 """Before each timed call lie less than so many small launches, drawn here: see `running.clocked`."""
-_ENQUEUED_WITHIN_S = 0.3
-"""Ten calls are enqueued in a few ms; after this long one of them waits for the device, which waits for us."""
 
 
 class GateRefused(Exception):
@@ -83,13 +81,21 @@ class Side:
         self._recording = False
         self.places = max(_PLACES[0], min(_PLACES[1], _PLACES_BYTES // max(1, self._input_stride)))
         self.held = min(_HELD, _HELD_BYTES // max(1, self._output_stride))
+        self.blocks = 0
+        """That it has run, since it was constructed."""
+        self.restart()
+
+    def restart(self) -> None:
+        """Once more from the beginning, with the module that the process holds now."""
+        self.settle()
+        self.blocks = 0
         request: Header = {
             "op": "clock",
             "slots": [slot.plain() for slot in self._slots],
             "input_stride": self._input_stride,
             "output_stride": self._output_stride,
         }
-        runner.ask(request, deadline)
+        self.runner.ask(request, self._deadline)
 
     def run(
         self,
@@ -97,14 +103,17 @@ class Side:
         clock: Clock,
         draws: Draws,
         gated: bool,
+        patience_s: float = 0.0,
     ) -> Ran:
-        """A block, one call for each of `givens`. Raises `GateRefused`; the block then counts for nothing."""
+        """A block, one call for each of `givens`. Raises `GateRefused` where not all of a gated one are enqueued
+        within `patience_s`; it then counts for nothing."""
         gated = gated and self.gated and clock == "device"
+        self.blocks += 1
         number = self._gate.next_round if gated and self._gate else 0
         request: Header = {"op": "enqueue", "clock": clock, "gated": gated, "round": number}
         request |= {"gaps": draws.gaps, "places": draws.places, "held": draws.held, "spacing": draws.spacing}
         self.runner.post(request)
-        refused = gated and not self.runner.answers_within(_ENQUEUED_WITHIN_S)
+        refused = gated and not self.runner.answers_within(patience_s)
         if not refused:
             self.runner.answer(self._deadline)
         self._put(givens)  # not before everything else is ready: nothing can be computed ahead

@@ -65,6 +65,8 @@ class Trial:
     error_ratio: float | None = None
     written_bytes: int = 0
     """Of the outputs of one call."""
+    timed: bool = False
+    """Whether its process is, or was, among those that are timed."""
     answers: Answers | None = None
     """What is known already of this reference; trials with the same seed may share it."""
 
@@ -115,6 +117,11 @@ class Trial:
             header = self.runner.ask(self.construction(gaps), self.deadline)
             self._built.append(_built(header, self._questions.backward))
             self._constructed.add(draw)
+
+    def construct_in(self, runner: Runner, gaps: Sequence[int] = ()) -> None:
+        """The same in another process of this candidate, or of a baseline."""
+        with self._seed_told():
+            runner.ask(self.construction(gaps), self.deadline)
 
     def check(self) -> None:
         """All calls of the plan; the first draw was constructed already. Raises `Ended` at the first wrong one."""
