@@ -57,8 +57,8 @@ def same(bench: Bench, count: int, names: Sequence[str] = ()) -> None:
         for candidate, problem in map(_corpus, names or SAME)
         for _ in range(count // len(names or SAME))
     ]
-    for job, evaluation, _ in _all(bench, jobs):
-        bench.note(benchmark="same", kernel=job.problem.name, **_compared(evaluation))
+    for job, evaluation, after_s in _all(bench, jobs):
+        bench.note(benchmark="same", kernel=job.problem.name, after_s=round(after_s, 1), **_compared(evaluation))
 
 
 def padded(bench: Bench, count: int) -> None:
