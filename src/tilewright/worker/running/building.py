@@ -71,7 +71,9 @@ def entry_point(module: ModuleType, name: str) -> Any:
 
 def seed_generators(seed: int) -> None:
     """All that a constructor or `get_inputs` may draw from."""
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)  # torch.manual_seed walks the stack for each kind of device it knows
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed % 2**32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,6 @@ _FLUSH_FORCED = 1
 _BUFFER_BYTES = 32 << 20
 """One holds a block of calls with thousands of launches each. CUPTI asks for another from a thread of its own, which
 then waits for Python's lock, while whoever holds that may wait for CUPTI's. Untouched pages cost nothing."""
-_ALIGNMENT = 8
 _HEAD = struct.Struct("<i12xQQ")
 """Of these three kinds' records: the kind, something else, start and end in ns."""
 
@@ -50,7 +50,8 @@ class Activities:
 
     def __init__(self) -> None:
         self._library = _library()
-        self._lent: dict[int, Any] = {}
+        self._lent: dict[int, mmap.mmap] = {}
+        self._free: list[mmap.mmap] = []
         self._pieces: list[Piece] = []
         self._callbacks = (_REQUESTED(self._lend), _COMPLETED(self._take_back))  # CUPTI keeps only their addresses
         self._call("cuptiActivityRegisterCallbacks", *self._callbacks)
@@ -73,8 +74,8 @@ class Activities:
             raise Unavailable(f"{name}: CUPTI error {status}")
 
     def _lend(self, buffer: Any, size: Any, most_records: Any) -> None:
-        memory = ctypes.create_string_buffer(_BUFFER_BYTES + _ALIGNMENT)
-        address = -(-ctypes.addressof(memory) // _ALIGNMENT) * _ALIGNMENT
+        memory = self._free.pop() if self._free else mmap.mmap(-1, _BUFFER_BYTES)  # nothing is written to it before
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         self._lent[address] = memory
         buffer[0], size[0], most_records[0] = address, _BUFFER_BYTES, 0
 
@@ -85,7 +86,7 @@ class Activities:
             kind, start, end = _HEAD.unpack(ctypes.string_at(record.value or 0, _HEAD.size))
             if kind in _KINDS:
                 self._pieces.append(Piece(start, end))
-        self._lent.pop(buffer, None)
+        self._free.append(self._lent.pop(buffer))
 
 
 def _library() -> ctypes.CDLL:
