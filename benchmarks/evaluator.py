@@ -52,10 +52,13 @@ class Bench:
 
 def same(bench: Bench, count: int, names: Sequence[str] = ()) -> None:
     """Pairs a kernel with itself in another process, over and over."""
+    kernels = [_corpus(name) for name in names or SAME]
+    for looked in [bench.evaluator.submit(Job(*kernel, effort="quick", gpu=bench.gpu)) for kernel in kernels]:
+        looked.result()  # compiled, once and for all
     jobs = [
         Job(candidate, problem, gpu=bench.gpu, baselines=(Baseline("itself", candidate),))
-        for candidate, problem in map(_corpus, names or SAME)
-        for _ in range(count // len(names or SAME))
+        for _ in range(count // len(kernels))
+        for candidate, problem in kernels
     ]
     for job, evaluation, after_s in _all(bench, jobs):
         bench.note(benchmark="same", kernel=job.problem.name, after_s=round(after_s, 1), **_compared(evaluation))
@@ -144,6 +147,7 @@ def _compared(evaluation: Evaluation) -> dict[str, Any]:
         "candidate_ms": m.timings[0].candidate_ms,
         "pairs": [[round(c, 5), round(b, 5)] for c, b in m.timings[0].pairs],
         "conditions": dict(m.conditions),
+        "isolation": m.isolation,
         "gpu": m.device,
         "versions": dict(m.versions),
         "seeds": m.seeds,

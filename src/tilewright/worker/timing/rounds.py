@@ -66,11 +66,11 @@ class Plan:
 PLANS: dict[Effort, Plan] = {
     "quick": Plan(10, 20, 0.02, 0.0, 3.0, block=5, most_block=50, calls_a_pair=5),
     "full": Plan(
-        100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30, calls_a_pair=10, rebuilt_after=10,
+        100, 2000, 0.005, 0.5, 15.0, most_block=60, latencies=30, calls_a_pair=10, rebuilt_after=10,
         processes=4, most_processes=12,
     ),
     "confirm": Plan(
-        100, 2000, 0.005, 0.5, 15.0, most_block=100, latencies=30, calls_a_pair=10, rebuilt_after=10,
+        100, 2000, 0.005, 0.5, 15.0, most_block=60, latencies=30, calls_a_pair=10, rebuilt_after=10,
         processes=3, most_processes=6,
     ),
 }  # fmt: skip
@@ -229,9 +229,7 @@ class Timer:
 
     def _run(self, stop_below: float | None) -> Timing:
         timing, plan = self._timing, self._plan
-        pair_ms = self._warm_up(self._cast())
-        wanted = max(plan.block, int(_BLOCK_MS / pair_ms))
-        self._block = self._most = max(1, min(self._most, wanted, int(plan.seconds * 1e3 / 4 / pair_ms)))
+        self._set_block(self._warm_up(self._cast()))
         if plan.latencies:
             timing.launch_floor_us = self._crews[1].sides[0].launch_floor_us()
         start = time.monotonic()
@@ -255,6 +253,12 @@ class Timer:
         timing.hidden_ms, timing.surely_hidden_ms = statistics.median(self._excess), min(self._excess)
         timing.wall_ratio = statistics.median(self._wall_ratios)
         return timing
+
+    def _set_block(self, pair_ms: float) -> None:
+        """One call of each takes so long; a few blocks must fit into the time."""
+        plan = self._plan
+        wanted = max(plan.block, int(_BLOCK_MS / pair_ms))
+        self._block = max(1, min(self._most, wanted, int(plan.seconds * 1e3 / 4 / pair_ms)))
 
     def _take_pairs(self, start: float, stop_below: float | None) -> None:
         timing, plan = self._timing, self._plan
@@ -340,6 +344,8 @@ class Timer:
         if not rans:
             return False
         candidate, reference = rans[0], rans[1]
+        if not self._wall_ratios:  # the first; what was seen before included the host's time
+            self._set_block(sum(statistics.median(ran.ms) for ran in rans))
         shortest = min(statistics.median(ran.spans or ran.ms) for ran in rans)
         size = _calls_a_pair(shortest, plan.calls_a_pair)
         for place, one in enumerate(self._by_events, 1):
@@ -391,14 +397,15 @@ class Timer:
         return found
 
     def _after_refusal(self, crew: Crew) -> None:
-        """The first may be something that is done once, or a host that was busy; the next more launches than the
-        driver's queue holds; where one call is too many, the forward itself waits."""
+        """The first may be something that is done once, a host that was busy, or more launches than the driver's
+        queue holds (1024); where one call is too many, the forward itself waits."""
         self._refusals += 1
         self._patience_s = _ENQUEUED_AT_LAST_S
-        if self._refusals > 1:
-            gated = self._block > 1
-            crew.leave_gate(gated)
-            self._block = self._block // 4 or 1 if gated else self._most
+        if self._refusals == 1:
+            self._most = self._block = min(self._block, self._plan.block)
+        else:
+            crew.leave_gate(self._block > 1)
+            self._most = self._block = self._block // 4 or 1 if self._block > 1 else self._plan.block
 
     def _audit(self, candidate: Ran, reference: Ran) -> None:
         self._wall_ratios.append(reference.wall_ms / candidate.wall_ms)
