@@ -36,10 +36,12 @@ from tilewright.worker import ownership
 from tilewright.worker.crowd import Crowd
 from tilewright.worker.ownership import Census, Ownership
 from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, Runner
-from tilewright.worker.timing import floor, gpu, trust
+from tilewright.worker.timing import floor, gpu, trust, turns
 from tilewright.worker.timing.baselines import COMPILED, EAGER, Baselines, loading
 from tilewright.worker.timing.crews import Named, at_once, elsewhere
-from tilewright.worker.timing.rounds import CPU_PLANS, PLANS, Plan, Timer, Timing
+from tilewright.worker.timing.pacing import CPU_PLANS, PLANS, Plan
+from tilewright.worker.timing.rounds import Timer
+from tilewright.worker.timing.series import Timing
 from tilewright.worker.timing.trust import Trust
 from tilewright.worker.verifying import inputs
 from tilewright.worker.verifying.inputs import Reference
@@ -177,6 +179,8 @@ class _Result:
     census: Census
     floor_ms: float
     rung: str
+    gpu_s: float
+    """For so long the GPU was at work for this or was kept free for it."""
 
 
 def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result:
@@ -189,7 +193,7 @@ def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result
         runner.ask(loading(job.candidate, job.problem, bench.device), deadline)
         trial.construct()
         try:
-            with gpu.beside_others(bench.device, deadline):
+            with turns.beside_others(bench.device, deadline):
                 trial.check()
                 lowest = bench.floor_ms(reference, trial.written_bytes) if bench.device == "cuda" else 0.0
             taken, owned = _timed(bench, job, trial, plan)
@@ -197,7 +201,7 @@ def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result
             runner.close()
     _not_below(lowest, taken)
     trusted = _trusted(bench, job, trial, taken, plan, owned)
-    return _Result(workload, trial, taken, trusted, owned.census, lowest, bench.nursery.rung)
+    return _Result(workload, trial, taken, trusted, owned.census, lowest, bench.nursery.rung, deadline.on_gpu_s)
 
 
 def _trial(bench: Bench, job: Job, reference: Reference, runner: Runner, deadline: Deadline, place: int) -> Trial:
@@ -227,9 +231,9 @@ def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> tuple[Timing, Ow
         early = None
         if plan.processes > 1:
             stack.enter_context(bench.few_ahead(trial.deadline))
-            with gpu.beside_others(bench.device, trial.deadline):
+            with turns.beside_others(bench.device, trial.deadline):
                 early = made()
-        with gpu.alone(bench.device, trial.deadline):
+        with turns.alone(bench.device, trial.deadline):
             taken = (early or made()).run(stop_below)
             owned = ownership.examined(trial, job)
     if bench.device == "cuda" and _lies(taken):
@@ -403,6 +407,7 @@ def _conditions(results: Sequence[_Result]) -> tuple[tuple[str, float], ...]:
         found.append(("floor_ms", results[0].floor_ms))
     if results[0].timing.launch_floor_us:
         found.append(("launch_floor_us", results[0].timing.launch_floor_us))
+    found.append(("gpu_s", sum(result.gpu_s for result in results)))
     found.append(("processes", min(result.timing.processes for result in results)))
     found.append(("hidden_us", max(result.timing.hidden_ms for result in results) * 1e3))
     return tuple(found)

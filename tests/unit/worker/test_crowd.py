@@ -1,11 +1,13 @@
 """Turns and company: who waits for whom."""
 
+import fcntl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tilewright.worker.crowd import Crowd
-from tilewright.worker.timing.gpu import Queue
+from tilewright.worker.timing.turns import Queue, in_line
 
 
 def test_a_turn_comes_in_the_order_in_which_it_was_asked_for() -> None:
@@ -60,3 +62,56 @@ def test_whoever_wants_to_be_by_itself_waits_for_those_present_and_goes_before_t
             time.sleep(0.05)
         leave.set()
     assert seen == ["early", "alone", "late"]
+
+
+def test_those_who_share_a_turn_have_it_together_but_not_before_one_who_asked_earlier() -> None:
+    queue, served = Queue(), []
+    together = threading.Barrier(2, timeout=5)
+
+    def share(name: str) -> None:
+        with queue.turn(shared=True):
+            together.wait()
+            served.append(name)
+
+    def take() -> None:
+        with queue.turn():
+            served.append("alone")
+
+    with ThreadPoolExecutor(5) as pool:
+        with queue.turn():
+            for work in (
+                lambda: share("first"),
+                lambda: share("first"),
+                take,
+                lambda: share("last"),
+                lambda: share("last"),
+            ):
+                pool.submit(work)
+                time.sleep(0.02)
+        pool.shutdown()
+    assert served == ["first", "first", "alone", "last", "last"]
+
+
+def test_sharers_of_a_file_that_come_later_wait_behind_one_who_wants_it_alone(tmp_path: Path) -> None:
+    file, served = tmp_path / "gpu", []
+    inside, leave = threading.Event(), threading.Event()
+
+    def early() -> None:
+        with in_line(file, fcntl.LOCK_SH):
+            inside.set()
+            leave.wait(5)
+
+    def take(name: str, how: int) -> None:
+        with in_line(file, how):
+            served.append(name)
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(early)
+        inside.wait(5)
+        pool.submit(take, "alone", fcntl.LOCK_EX)
+        time.sleep(0.05)
+        pool.submit(take, "late", fcntl.LOCK_SH)
+        time.sleep(0.05)
+        assert not served
+        leave.set()
+    assert served == ["alone", "late"]

@@ -9,7 +9,9 @@ from toys import PROBLEM, candidate
 from tilewright.records import Job
 from tilewright.worker.isolation.sandbox import Isolation
 from tilewright.worker.timing import gpu, trust
-from tilewright.worker.timing.rounds import PLANS, Series, Timing, _block_size, enough
+from tilewright.worker.timing.pacing import PLANS, enough
+from tilewright.worker.timing.rounds import _block_size
+from tilewright.worker.timing.series import Series, Timing
 from tilewright.worker.verifying.expected import Expected, _output
 
 SAMPLE = gpu.Sample(1980.0, 2619.0, 40.0, 300.0, reasons=0)

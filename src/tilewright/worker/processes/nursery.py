@@ -59,6 +59,8 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.end = time.monotonic() + seconds
+        self.on_gpu_s = 0.0
+        """What was spent with a turn on the GPU."""
 
     def left(self) -> float:
         return max(0.0, self.end - time.monotonic())

@@ -251,14 +251,14 @@ def _drive(folder: Path) -> None:
 
     from tilewright.worker.processes.nursery import Deadline
     from tilewright.worker.running import building
-    from tilewright.worker.timing import gpu
+    from tilewright.worker.timing import turns
     from tilewright.worker.verifying import inputs
 
     plain = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
     candidate = jsonform.from_plain(Candidate, plain["candidate"])
     problem = jsonform.from_plain(Problem, plain["problem"])
     torch.set_grad_enabled(False)
-    with gpu.alone("cuda", Deadline(TIMEOUT_S)):
+    with turns.alone("cuda", Deadline(TIMEOUT_S)):
         reference = inputs.load(problem, problem.workloads[0], "cuda", folder / "reference")
         support = [[file.path, file.text] for file in candidate.support]
         module = building.loaded("kernel", candidate.source, support, folder / "kernel")

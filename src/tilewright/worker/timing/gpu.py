@@ -1,26 +1,19 @@
-"""Which GPU is this, who may use it now, and how is it doing?"""
+"""Which GPU is this, and how is it doing?"""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import os
 import platform
 import re
 import subprocess
-import tempfile
-import threading
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
-
-from tilewright.worker.processes.nursery import Deadline
 
 _SHORT_NAME = re.compile(r"\b(GH200|GB200|H100|H200|B200|B300|A100|A10G|A10|A40|L40S|L40|L4|T4|V100)\b")
 
@@ -78,81 +71,6 @@ def versions() -> tuple[tuple[str, str], ...]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return tuple(sorted(found.items()))
-
-
-@contextlib.contextmanager
-def alone(device: str, deadline: Deadline) -> Iterator[None]:
-    """Nobody else uses this GPU meanwhile, of all runs on this machine. The wait for it is not counted against the
-    deadline."""
-    with _in_turn(device, deadline, shared=False):
-        yield
-
-
-@contextlib.contextmanager
-def beside_others(device: str, deadline: Deadline) -> Iterator[None]:
-    """Nobody is timed on this GPU meanwhile; others may use it as well."""
-    with _in_turn(device, deadline, shared=True):
-        yield
-
-
-@contextlib.contextmanager
-def _in_turn(device: str, deadline: Deadline, shared: bool) -> Iterator[None]:
-    if device != "cuda":
-        yield
-        return
-    start = time.monotonic()
-    with _QUEUE.turn(shared):
-        deadline.extend(time.monotonic() - start)
-        with _locked(deadline, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
-            yield
-
-
-class Queue:
-    """A lock for one or for several who share it, in the order in which it was asked for: neither kind waits for
-    those who came later."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._asked = 0
-        self._present: dict[int, bool] = {}
-        """Who waits or has it, by number, and whether shared."""
-
-    @contextlib.contextmanager
-    def turn(self, shared: bool = False) -> Iterator[None]:
-        with self._changed:
-            number, self._asked = self._asked, self._asked + 1
-            self._present[number] = shared
-            self._changed.wait_for(lambda: self._may_begin(number))
-        try:
-            yield
-        finally:
-            with self._changed:
-                del self._present[number]
-                self._changed.notify_all()
-
-    def _may_begin(self, number: int) -> bool:
-        shared = self._present[number]
-        return all(shared and other for earlier, other in self._present.items() if earlier < number)
-
-
-_QUEUE = Queue()
-
-
-@contextlib.contextmanager
-def _locked(deadline: Deadline, how: int) -> Iterator[None]:
-    """A lock on a file named after the GPU, for the runs of other processes."""
-    uuid = str(torch.cuda.get_device_properties(0).uuid)
-    path = Path(tempfile.gettempdir(), f"tilewright-gpu-{uuid}.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        with contextlib.suppress(PermissionError):  # another user's file; it was made writable for all then
-            os.chmod(path, 0o666)
-        start = time.monotonic()
-        fcntl.flock(descriptor, how)
-        deadline.extend(time.monotonic() - start)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)

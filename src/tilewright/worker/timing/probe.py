@@ -21,7 +21,7 @@ from tilewright.hardware import Ceilings
 from tilewright.worker.processes.nursery import Deadline
 from tilewright.worker.running.cupti import Piece
 from tilewright.worker.running.tracing import Tracer, spans_ms
-from tilewright.worker.timing import gpu
+from tilewright.worker.timing import gpu, turns
 from tilewright.worker.verifying import inputs
 
 _HOW = 2
@@ -50,7 +50,7 @@ def ceilings(deadline: Deadline, folder: Path | None = None) -> tuple[Ceilings |
     if kept is not None:
         return kept, ""
     try:
-        with gpu.alone("cuda", deadline), inputs.LOCK, torch.no_grad():
+        with turns.alone("cuda", deadline), inputs.LOCK, torch.no_grad():
             before = gpu.sample()
             found = _probed()
             after = gpu.sample()

@@ -21,64 +21,22 @@ import secrets
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 
-from tilewright.records import Clock, Effort
+from tilewright.records import Clock
 from tilewright.worker.exchange.tray import laid_out
 from tilewright.worker.processes.nursery import Deadline
-from tilewright.worker.timing import gpu, intervals
+from tilewright.worker.timing import gpu
 from tilewright.worker.timing.baselines import COMPILED, EAGER
 from tilewright.worker.timing.crews import Crew, Hold, at_once, elsewhere, processes
+from tilewright.worker.timing.pacing import Plan, enough
+from tilewright.worker.timing.series import Series, Timing
 from tilewright.worker.timing.sides import SPACING, Draws, GateRefused, Ran, Side
 from tilewright.worker.timing.timedoutputs import OutputCheck
 from tilewright.worker.verifying.expected import Expected
 from tilewright.worker.verifying.verifier import Trial
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When to stop: at least and at most so many pairs, half an interval so wide (relative), so many seconds.
-
-    `block` is how many calls are timed in one go, `most_block` where they are short: the evaluator's own clock is as
-    exact as a block is long. `latencies` is how many pairs the latency clock gets, `calls_a_pair` how many short
-    calls the device's clock takes the mean of, `rebuilt_after` the pairs after which those of a round are constructed
-    anew; 0 for never. `processes` hold the candidate, and as many each baseline, where the memory allows it; as many
-    more, and again up to `most_processes`, where half the interval between them is wider than `processes_half_width`.
-    """
-
-    least: int
-    most: int
-    half_width: float
-    least_seconds: float
-    seconds: float
-    block: int = 10
-    most_block: int = 10
-    latencies: int = 0
-    calls_a_pair: int = 1
-    rebuilt_after: int = 0
-    processes: int = 1
-    most_processes: int = 0
-    processes_half_width: float = 0.01
-
-
-PLANS: dict[Effort, Plan] = {
-    "quick": Plan(10, 20, 0.02, 0.0, 3.0, block=5, most_block=50, calls_a_pair=5),
-    "full": Plan(
-        100, 2000, 0.005, 0.5, 15.0, most_block=60, latencies=30, calls_a_pair=10, rebuilt_after=10,
-        processes=4, most_processes=12,
-    ),
-    "confirm": Plan(
-        100, 2000, 0.005, 0.5, 15.0, most_block=60, latencies=30, calls_a_pair=10, rebuilt_after=10,
-        processes=3, most_processes=6,
-    ),
-}  # fmt: skip
-CPU_PLANS: dict[Effort, Plan] = {
-    "quick": Plan(4, 10, 0.05, 0.0, 0.3, block=2, most_block=2),
-    "full": Plan(10, 40, 0.02, 0.0, 1.5, block=5, most_block=5),
-    "confirm": Plan(20, 100, 0.01, 0.0, 4.0, block=5, most_block=5, rebuilt_after=10, processes=2, most_processes=4),
-}
 
 _WARM_UP = 3
 _EARLY_PAIRS = 5
@@ -104,87 +62,6 @@ _ENQUEUED_WITHIN_S, _ENQUEUED_AT_LAST_S = 0.3, 2.0
 the host is busy: so it is asked once more, with more patience."""
 _MOST_DROPPED = 20
 """Rounds dropped because the GPU was throttled."""
-
-
-@dataclass
-class Series:
-    """Pairs (candidate, baseline) in ms by one clock, and their median ratio with its interval."""
-
-    baseline: str
-    clock: Clock
-    pairs: list[tuple[float, float]] = field(default_factory=list)
-    ratio: float = 0.0
-    low: float = 0.0
-    high: float = 0.0
-
-    places: list[tuple[int, int]] = field(default_factory=list)
-    """Of each pair which process of each crew it comes from."""
-
-    def add(self, candidate: Sequence[float], baseline: Sequence[float], places: tuple[int, int] = (0, 0)) -> None:
-        """Times in ms of so many calls each."""
-        before = len(self.pairs)
-        self.pairs += zip(candidate, baseline)
-        self.places += [places] * (len(self.pairs) - before)
-        self.ratio, self.low, self.high = intervals.median_interval([b / c for c, b in self.pairs])
-
-    def between_processes(self) -> tuple[float, float]:
-        """What other processes of the same might have shown: (low, high)."""
-        return intervals.between_processes([b / c for c, b in self.pairs], self.places)
-
-    def allow_for_processes(self) -> None:
-        low, high = self.between_processes()
-        self.low, self.high = min(self.low, low), max(self.high, high)
-
-
-@dataclass
-class Timing:
-    """What was taken; the headline is that baseline by the device's clock."""
-
-    series: list[Series]
-    baseline: str
-    traced: bool = False
-    """Whether the device's clock is its record of the kernels."""
-    stopped_early: bool = False
-    gated: bool = False
-    """Whether all blocks of candidate and reference were enqueued before the device began."""
-    block: int = 0
-    """Calls of a block."""
-    processes: int = 1
-    """That held the candidate."""
-    hidden_ms: float = 0.0
-    """What the clock here saw more than the candidate's process says, per call, less the same of the baseline."""
-    surely_hidden_ms: float = 0.0
-    """The same in the round in which it was least."""
-    wall_ratio: float = 0.0
-    """Baseline's over candidate's blocks by the clock here, all around the calls included."""
-    dropped: int = 0
-    samples: list[gpu.Sample] = field(default_factory=list)
-    launch_floor_us: float = 0.0
-    """What this clock reads for a kernel that does next to nothing; it is in all times, and taken off none."""
-
-    @property
-    def headline(self) -> Series:
-        return next(series for series in self.series if series.baseline == self.baseline)
-
-    @property
-    def candidate_ms(self) -> float:
-        return statistics.median(candidate for candidate, _ in self.headline.pairs)
-
-    @property
-    def events_ms(self) -> float:
-        """A call of the candidate's by the events around it."""
-        clock = "events" if self.traced else "device"
-        by_events = next(s for s in self.series if (s.baseline, s.clock) == (self.baseline, clock))
-        return statistics.median(candidate for candidate, _ in by_events.pairs)
-
-
-def enough(head: Series, plan: Plan, taken_s: float) -> bool:
-    """Whether the plan is content with these pairs after that many seconds."""
-    count = len(head.pairs)
-    if count >= plan.most or (count and taken_s > plan.seconds):
-        return True
-    narrow = count >= plan.least and (head.high - head.low) / 2 <= plan.half_width * head.ratio
-    return narrow and taken_s >= plan.least_seconds
 
 
 class Timer:

@@ -12,7 +12,7 @@ from typing import Literal
 from tilewright.records import Job
 from tilewright.worker.isolation import rungs
 from tilewright.worker.isolation.sandbox import Isolation
-from tilewright.worker.timing.rounds import Timing
+from tilewright.worker.timing.series import Timing
 from tilewright.worker.verifying import compare
 
 Grade = Literal["A", "B", "C"]
