@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import math
 import random
 import statistics
@@ -50,13 +51,10 @@ def between_processes(
     chooser, medians = random.Random(0), []
     for _ in range(_DRAWS):
         left, right = (Counter(chooser.choices(crew, k=len(crew))) for crew in crews)
-        weights = [left[c] * right[b] for _, (c, b) in ordered]
-        half, so_far = sum(weights) / 2, 0
-        for (value, _), weight in zip(ordered, weights):
-            so_far += weight
-            if weight and so_far >= half:
-                medians.append(value)
-                break
+        counts = {(c, b): left[c] * right[b] for c in left for b in right}
+        weights = list(itertools.accumulate(counts.get(place, 0) for _, place in ordered))
+        if weights[-1]:
+            medians.append(ordered[bisect.bisect_left(weights, weights[-1] / 2)][0])
     medians.sort()
     wider, tail = math.sqrt(fewest / (fewest - 1)), (1 - confidence) / 2
     low, high = medians[int(tail * len(medians))], medians[math.ceil((1 - tail) * len(medians)) - 1]
