@@ -33,7 +33,7 @@ LEAST_HEADROOM = 0.02
 EAGER_SHARE = 0.3
 """Of its limit that PyTorch eager is taken to reach where the limit isn't known yet."""
 JUDGED_S = 1.0
-"""What verifying a candidate takes of a GPU's time beside timing it."""
+"""What judging a candidate takes of a GPU's time, at least: some evaluators tell of timed calls only."""
 TURN_ATTEMPTS = 12
 """Candidates of a turn, before there was one: the median of those 23."""
 
@@ -97,7 +97,7 @@ def _turn_s(run: Run, turns: int) -> float:
     """What those so far took, on the mean; before the first as many attempts as they use to have, each like the
     seed."""
     judged = [attempt for attempt in run.attempts if not turns or (attempt.turn and attempt.shared_with is None)]
-    spent = sum(attempt.cost.gpu_seconds + JUDGED_S for attempt in judged)
+    spent = sum(max(attempt.cost.gpu_seconds, JUDGED_S) for attempt in judged)
     if turns:
         return max(spent / turns, JUDGED_S)
     return TURN_ATTEMPTS * (spent or JUDGED_S)

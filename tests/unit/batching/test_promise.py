@@ -53,4 +53,4 @@ def test_a_run_s_prospect_comes_from_its_attempts_alone() -> None:
     after = prospect(run(seed, *tried, again), lambda one, gpu: 0.25)
     assert after.share == 0.25
     assert after.gains == pytest.approx((0.0, 0.6931), abs=1e-4)
-    assert after.turn_s == 3.0
+    assert after.turn_s == 2.0
