@@ -191,9 +191,9 @@ def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result
     with bench.candidate_runner(job.candidate, deadline) as runner:
         trial = _trial(bench, job, reference, runner, deadline, place)
         runner.ask(loading(job.candidate, job.problem, bench.device), deadline)
-        trial.construct()
         try:
-            with turns.beside_others(bench.device, deadline):
+            with turns.beside_others(bench.device, deadline):  # a context that is created disturbs whoever is timed
+                trial.construct()
                 trial.check()
                 lowest = bench.floor_ms(reference, trial.written_bytes) if bench.device == "cuda" else 0.0
             taken, owned = _timed(bench, job, trial, plan)
