@@ -14,8 +14,8 @@ from tilewright.records import Attempt, Estimated, Evaluation, Evidence, Facts, 
 
 _FP32_NAMES = ("fp32", "float32", "float", "torch.float32")
 _BF16_NAMES = ("bf16", "bfloat16", "torch.bfloat16")
-_ASSUMED_LAUNCH_S = 2.5e-6
-"""The H100's (`data/gpus.toml`): empty kernels take about as long on other GPUs of these years."""
+_ASSUMED_LAUNCH_S = 0.58e-6
+"""The H200's (`data/gpus.toml`): none of these years is known to start a kernel faster."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,12 @@ def limit(facts: Facts, gpu: Gpu, rates: Literal["reached", "peak"] = "reached")
     The largest of: every input and parameter read once and every output written once, over the bandwidth; the
     reference's operations over the rate of the unit that can do them; an empty kernel's time, once.
 
-    "reached" takes the rates that this GPU reached when it was probed, else those measured on such a GPU where there
-    are any; "peak" the data sheet's: what nothing can beat. Three ways below the floor are legitimate and not
-    modelled: algebra that needs fewer operations than the reference, outputs that don't depend on all inputs, and
-    (by a little) a kernel that gets more out of the GPU than the probe did. A rate that an unlisted GPU's driver
-    doesn't tell bounds nothing.
+    "reached" takes the best rates that this GPU reached when it was probed, else those measured on such a GPU where
+    there are any; "peak" the data sheet's: what nothing can beat. An empty kernel is timed by the same clock as
+    candidates. Three ways below the floor are legitimate and not modelled: algebra that needs fewer operations than
+    the reference, outputs that don't depend on all inputs, and a kernel that gets more out of the GPU than the probe
+    did: mostly by a few percent, by reads without writes, other data or a cooler chip, never more than the data
+    sheet's rates. A rate that an unlisted GPU's driver doesn't tell bounds nothing.
     """
     moved = compulsory_bytes(facts)
     bandwidth, bandwidth_note = _bandwidth(gpu, rates)
@@ -252,8 +253,8 @@ def _flops_per_s(gpu: Gpu, precision: Precision, rates: str) -> tuple[float, str
 def _launch_s(gpu: Gpu) -> tuple[float, str]:
     if gpu.measured_launch_s:
         value = gpu.measured_launch_s
-        return value, f"launch: {value * 1e6:.1f} us, {_measured('an empty kernel', gpu)}"
-    return _ASSUMED_LAUNCH_S, f"launch: {_ASSUMED_LAUNCH_S * 1e6:g} us, measured on an H100, assumed on {gpu.name}"
+        return value, f"launch: {value * 1e6:.2g} us, {_measured('an empty kernel', gpu)}"
+    return _ASSUMED_LAUNCH_S, f"launch: {_ASSUMED_LAUNCH_S * 1e6:g} us, measured on an H200, assumed on {gpu.name}"
 
 
 def _measured(what: str, gpu: Gpu) -> str:

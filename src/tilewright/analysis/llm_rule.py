@@ -12,7 +12,7 @@ from tilewright.analysis.runfacts import with_runs
 from tilewright.analysis.saving import finding, gpu_of
 from tilewright.analysis.standing import standings
 from tilewright.lm import Model, load_dspy, messages_for, rollout_of
-from tilewright.records import Attempt, Brief, Candidate, Category, Evidence, Finding, Message, Problem
+from tilewright.records import Attempt, Brief, Candidate, Category, Evidence, Finding, Message, Problem, Standing
 from tilewright.wording import history, kernels
 from tilewright.wording.instructions import instructions
 from tilewright.wording.sections import Section, empty, sections
@@ -40,7 +40,8 @@ class LlmRule:
     """A rule that asks a model, once for each candidate. `focus` is what the user wants it to look at, `own`
     instructions are used in place of the shipped ones ("analyse").
 
-    Raises what `Model.ask` raises. Its findings are claims: what they say could be saved was not computed.
+    Raises what `Model.ask` raises. Its findings are claims: what they say could be saved was not computed; no more is
+    taken over than lies above the problem's limit.
     """
 
     name = "llm"
@@ -65,10 +66,11 @@ class LlmRule:
             _inputs(brief, self._focus),
             purpose=purpose,
             rollout_id=rollout_id,
+            about=brief.parent.candidate.id,
             flaw=lambda fields: empty(str(fields["findings"])),
         )
         said = [section for section in sections(answer.text("findings"))[:_MOST_FINDINGS] if section.title]
-        return _findings(said, brief.parent.findings, brief.parent.candidate.source)
+        return _findings(said, brief.parent.findings, brief.parent.candidate.source, _room(_standings(brief)))
 
 
 def messages_of(brief: Brief, focus: str = "", own: Mapping[str, str] | None = None) -> tuple[Message, ...]:
@@ -85,14 +87,13 @@ def signature(own: Mapping[str, str] | None = None) -> Any:
 
 
 def _inputs(brief: Brief, focus: str) -> dict[str, str]:
-    parent, problem = brief.parent, brief.problem
+    parent = brief.parent
     evidence = with_runs(parent.evidence, parent.evaluation)
     gpu = gpu_of(evidence.facts[0]) if evidence.facts else None
-    rows = standings(evidence, problem, gpu) if gpu else ()
     return {
-        "task": task(problem, gpu.name if gpu else "an unknown GPU"),
+        "task": task(brief.problem, gpu.name if gpu else "an unknown GPU"),
         "kernel": kernels.kernel(replace(parent, evidence=evidence)),
-        "limit": "\n".join(kernels.standing(one) for one in rows) or "not known",
+        "limit": "\n".join(kernels.standing(one) for one in _standings(brief)) or "not known",
         "known": kernels.findings(parent.findings, parent.candidate.source),
         "knobs": history.knobs(brief),
         "tried": history.tried(brief, _TRIED),
@@ -100,8 +101,23 @@ def _inputs(brief: Brief, focus: str) -> dict[str, str]:
     }
 
 
-def _findings(said: Sequence[Section], known: Sequence[Finding], source: str) -> list[Finding]:
-    """A share of what another finding leaves is made one of the present time; which one that is stays with it."""
+def _standings(brief: Brief) -> Sequence[Standing]:
+    evidence = with_runs(brief.parent.evidence, brief.parent.evaluation)
+    gpu = gpu_of(evidence.facts[0]) if evidence.facts else None
+    return standings(evidence, brief.problem, gpu) if gpu else ()
+
+
+def _room(rows: Sequence[Standing]) -> float:
+    """The share of the time that lies above the limit, in the workload that is furthest from it; of an estimated time
+    its upper end counts. All of it where no limit is known, or none that holds for this kernel."""
+    times = [(one.floor_ms, one.interval_ms[1] if one.interval_ms else one.time_ms) for one in rows]
+    room = max((1 - floor / time for floor, time in times if floor and time), default=1.0)
+    return room if room > 0 else 1.0
+
+
+def _findings(said: Sequence[Section], known: Sequence[Finding], source: str, room: float) -> list[Finding]:
+    """A share of what another finding leaves is made one of the present time; which one that is stays with it, and so
+    does whose estimate it is."""
     titles = {("known", number): one.message for number, one in enumerate(known, 1)}
     left = {("known", number): 1 - one.saves for number, one in enumerate(known, 1)}
     found = []
@@ -110,13 +126,15 @@ def _findings(said: Sequence[Section], known: Sequence[Finding], source: str) ->
         before = left.get(first, 1.0)
         numbers = section.named("Evidence")
         evidence: list[tuple[str, float | str]] = [("shown", numbers)] if numbers else []
+        if share:
+            evidence.append(("estimate", _whose(before * share, room)))
         if first in left:
             evidence.append(("counted", f"{share:.0%} of what is left once this is mended: {titles[first]}"))
         found.append(
             finding(
                 LlmRule.name,
                 _category(section.named("Category")),
-                before * share,
+                min(before * share, room),
                 section.title,
                 section.named("Do"),
                 evidence,
@@ -126,6 +144,12 @@ def _findings(said: Sequence[Section], known: Sequence[Finding], source: str) ->
         titles["", section.number] = section.title
         left["", section.number] = before * (1 - min(1.0, share))
     return found
+
+
+def _whose(saves: float, room: float) -> str:
+    if saves <= room:
+        return "the model's own"
+    return f"the model's own of {saves:.0%}, where {room:.0%} of the time lies above the limit"
 
 
 def _after(section: Section) -> tuple[str, int]:

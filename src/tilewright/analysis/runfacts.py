@@ -10,8 +10,9 @@ from tilewright.analysis.limit import compulsory_bytes, limit
 from tilewright.analysis.saving import gpu_of
 from tilewright.records import Evaluation, Evidence, Facts, KernelRun, Measured, Measurement, RunFacts, WorkloadTiming
 
-_ENDS_MS = 0.003
-"""What events around a forward read beside its kernels, before the first and after the last (an H200)."""
+_ENDS_MS = 0.0039
+"""What events around a forward read beside its kernels, before the first and after the last: 3.7 to 4.4 us in 42
+measurements on H200s, this is their median."""
 
 
 def with_runs(evidence: Evidence, evaluation: Evaluation | None) -> Evidence:

@@ -1,7 +1,9 @@
 """Into which tiles should a matrix product or a convolution be cut, at its shape and on its GPU?
 
 Larger tiles read less for each multiply-add, smaller ones make more blocks: the largest of the usual ones that leaves
-a block for every multiprocessor is advised. It is where tuning starts, not where it ends.
+nearly every multiprocessor a block is advised. It is where tuning starts, not where it ends. Of 1024 x 2048 x 4096 in
+fp16 on an H200 (132 multiprocessors), 128 x 128 with 128 blocks took 30 us, 64 x 128 with 256 blocks 39.5; 4 stages
+took 31 and 3 took 35.5 us.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ _LEAST_EDGE = 16
 _WARPGROUP_ROWS = 64
 _ROW_BYTES = 128
 """A row of an operand's tile: the widest swizzle of shared memory, 64 values of fp16."""
-_STAGES = 3
+_STAGES = 4
+FILLED = 0.9
+"""Of the multiprocessors: what is idle beyond is not worth another cut."""
 _VALUES_OF_A_WARPGROUP = 128 * 128
 """Of an accumulator: 128 threads hold it in 128 registers each."""
 
@@ -44,12 +48,13 @@ class Tile:
         return self.block_m * self.block_n
 
     def worded(self, gpu: Gpu) -> str:
-        few = self.blocks < gpu.sms
+        pieces = gpu.sms // self.blocks
+        few = pieces > 1
         return (
             f"block_M={self.block_m}, block_N={self.block_n}, block_K={self.block_k}, num_stages={self.stages}, "
             f"threads={self.threads} ({'only ' if few else ''}{self.blocks} block{'s' * (self.blocks != 1)} for the "
             f"{gpu.sms} multiprocessors of {gpu.name}"
-            + (f": split K over about {math.ceil(gpu.sms / self.blocks)} blocks each)" if few else ")")
+            + (f": split K over about {pieces} blocks each)" if few else ")")
         )
 
 
@@ -106,13 +111,13 @@ def _convolution(facts: Facts, shape: tuple[int, ...], flops: float) -> _Product
 
 
 def _largest(product: _Product, gpu: Gpu, value_bytes: int) -> Tile:
-    """Of the usual tiles, cut down to the product's edges; the smallest where none leaves a block for each
-    multiprocessor."""
+    """Of the usual tiles, cut down to the product's edges; the smallest where none fills the
+    multiprocessors."""
     for edges in _EDGES:
         block_m = min(edges[0], _power_of_two(product.rows))
         block_n = min(edges[1], _power_of_two(product.columns))
         blocks = product.batches * math.ceil(product.rows / block_m) * math.ceil(product.columns / block_n)
-        if blocks >= gpu.sms:
+        if blocks >= FILLED * gpu.sms:
             break
     block_k = min(_ROW_BYTES // value_bytes, _power_of_two(product.depth))
     fitting = gpu.shared_bytes_per_block // ((block_m + block_n) * block_k * value_bytes)

@@ -109,6 +109,9 @@ class KernelFacts:
     flops: float | None = None
     matmul_flops: float | None = None
     global_bytes: float | None = None
+    tensor_bytes: float | None = None
+    """What `global_bytes` would be if each value were read and written once: what its tensors hold, or less where the
+    kernel asks for less of one."""
     coalescing: float | None = None
     """Useful share of the bytes in the 32-byte sectors that the worst heavy access touches, 0 to 1."""
     serial_depth: float | None = None

@@ -23,6 +23,10 @@ from tilewright.records import (
 from tilewright.report import measured, words
 
 WIDTH = 80
+_JUDGED_BY_RULES = ("low-occupancy", "spills", "no-tensor-cores", "synchronous-pipeline")
+"""Warnings that rules weigh: they are findings where they cost anything."""
+_LARGE = 1e7
+"""Whole numbers below it are shown to the last digit."""
 MOST_ROWS = 8
 """Of a table; what is left out is summed up in a last row."""
 
@@ -69,15 +73,16 @@ def text(analysis: Analysis) -> str:
             lines += _wrapped(action, "  -> ")
     for standing in analysis.standings:
         lines += _limit_lines(standing, several=len(analysis.standings) > 1)
-    if analysis.evidence.warnings:
+    warnings = [reason for reason in analysis.evidence.warnings if reason.rule not in _JUDGED_BY_RULES]
+    if warnings:
         lines += ["", "Warned of"]
-    for reason in analysis.evidence.warnings:
+    for reason in warnings:
         lines += _warning_lines(reason, analysis.line_offset)
     lines += ["", "What holds it back"]
     for number, item in enumerate(analysis.findings, 1):
         lines += _finding_lines(number, item, analysis.line_offset)
     if not analysis.findings:
-        lines.append("  nothing that the rules know")
+        lines += _wrapped(f"nothing that the rules know{_most_of(analysis)}", "  ")
     runs = {run.workload: run for run in analysis.evidence.runs}
     for standing in analysis.standings:
         lines += _time_lines(standing, runs.get(standing.workload), analysis)
@@ -86,6 +91,18 @@ def text(analysis: Analysis) -> str:
         for sentence in analysis.not_known:
             lines += _wrapped(sentence, "  - ")
     return "\n".join(lines)
+
+
+def _most_of(analysis: Analysis) -> str:
+    """Where it went instead."""
+    slowest = _slowest(analysis)
+    longest = slowest.spent[0] if slowest and slowest.spent else None
+    if slowest is None or longest is None:
+        return ""
+    share = longest.ms / sum(row.ms for row in slowest.spent)
+    of = "measured" if slowest.measured else "estimated"
+    detail = f" ({longest.detail})" if longest.detail else ""
+    return f"; {share:.0%} of the {of} time goes into {_shortened(longest.what)}{detail}"
 
 
 def _slowest(analysis: Analysis) -> Standing | None:
@@ -300,7 +317,9 @@ def _size(count: float) -> str:
 
 
 def _number(value: float | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else value
+    if isinstance(value, str):
+        return value
+    return f"{value:.0f}" if value.is_integer() and abs(value) < _LARGE else f"{value:.4g}"
 
 
 def _line(line: int | None, offset: int) -> int | None:

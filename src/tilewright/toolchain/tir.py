@@ -14,21 +14,24 @@ import tilelang  # noqa: F401  (puts the bundled tvm on the import path)
 from tvm import tirx
 
 Kind = Literal["block", "thread", "serial", "parallel", "vector"]
+Way = Literal["read", "written"]
 
 
 @dataclass(frozen=True)
 class Region:
-    """A box of a buffer: where it starts and how long it is in each dimension."""
+    """A box of a buffer: where it starts and how long it is in each dimension, and whether it is read, written or
+    both."""
 
     buffer: tirx.Buffer
     offsets: tuple[Any, ...]
     extents: tuple[Any, ...]
+    ways: tuple[Way, ...]
 
     @staticmethod
     def of(call: tirx.Call) -> Region:
         """From tl.region(buffer[offsets], access, extents...)."""
         load = call.args[0]
-        return Region(load.buffer, tuple(load.indices), tuple(call.args[2:]))
+        return Region(load.buffer, tuple(load.indices), tuple(call.args[2:]), _WAYS[int(call.args[1])])
 
 
 def variables(exprs: Iterable[Any]) -> set[tirx.Var]:
@@ -73,6 +76,7 @@ def itemsize(dtype: Any) -> float:
     return int(bits[0]) / 8 if bits else 1.0
 
 
+_WAYS: dict[int, tuple[Way, ...]] = {1: ("read",), 2: ("written",), 3: ("read", "written")}
 _KINDS: dict[int, Kind] = {
     int(tirx.ForKind.SERIAL): "serial",
     int(tirx.ForKind.PARALLEL): "parallel",

@@ -5,6 +5,8 @@ Counted on the function before TileLang lowers it, over the whole grid, for one 
 - global bytes are what the blocks ask of device memory. One block's threads asking for the same address at once count
   once, and so does a load that does not change in the loops around it (nvcc lifts it out, or L1 answers). A tile copy
   counts each time it is made. Two blocks asking for the same address count twice; caches are the time model's affair.
+- tensor bytes are what global bytes would be if the launch read and wrote each value once: what each tensor holds, or
+  what is asked of it where that is less; once for reading, once for writing.
 - flops count a multiply-add as two and a call of the mathematical library as its rough number of instructions.
 - an extent that depends on outer loops or blocks counts with its mean; one that depends on data, or a `while`, makes
   the counts unknown.
@@ -26,6 +28,7 @@ from tilewright.toolchain.coalescing import Access, distinct_share, sector_share
 from tilewright.toolchain.indexmath import Axis, mean_of, mean_overlap, range_of, share_of
 from tilewright.toolchain.tir import (
     Region,
+    Way,
     is_launch,
     is_zero,
     itemsize,
@@ -45,7 +48,7 @@ _GEMMS = {"gemm", "gemm_py", "wgmma_gemm", "tcgen05_gemm", "mma_gemm_blockscaled
 
 @dataclass(frozen=True)
 class Traffic:
-    """The counts of one T.Kernel. `global_bytes` and the flops are None where a loop's length is not known.
+    """The counts of one T.Kernel. The bytes and the flops are None where a loop's length is not known.
 
     `coalescing` is that of the worst access that asks for a tenth or more of the bytes; None where there is none.
     `pipelined` says that the source asks for copies in stages, `multiplies_tiles` that it calls T.gemm."""
@@ -53,6 +56,7 @@ class Traffic:
     flops: float | None
     matmul_flops: float | None
     global_bytes: float | None
+    tensor_bytes: float | None
     atomics: float | None
     serial_depth: float | None
     coalescing: float | None
@@ -98,7 +102,8 @@ class _Walk:
     threads: tuple[int, int, int] = _DEFAULT_THREADS
     flops: float = 0.0
     matmul_flops: float = 0.0
-    bytes: float = 0.0
+    asked: dict[tuple[tirx.Var, Way], float] = field(default_factory=dict)
+    held: dict[tirx.Var, float] = field(default_factory=dict)
     atomics: float = 0.0
     known: bool = True
     pipelined: bool = False
@@ -115,7 +120,8 @@ class _Walk:
         return Traffic(
             flops=self.flops + self.matmul_flops if self.known else None,
             matmul_flops=self.matmul_flops if self.known else None,
-            global_bytes=self.bytes if self.known else None,
+            global_bytes=sum(self.asked.values()) if self.known else None,
+            tensor_bytes=self._once() if self.known else None,
             atomics=self.atomics if self.known else None,
             serial_depth=depth if self.known else None,
             coalescing=self._worst(),
@@ -216,7 +222,7 @@ class _Walk:
         for index in stmt.indices:
             self._value(index, at)
         if stmt.buffer.scope() == "global":
-            self._access(stmt.buffer, list(stmt.indices), at, every_iteration=True)
+            self._access(stmt.buffer, list(stmt.indices), at, every_iteration=True, ways=("written",))
 
     def _value(self, expr: Any, at: _At) -> None:
         """Count the arithmetic and the loads of an expression."""
@@ -248,11 +254,18 @@ class _Walk:
         key = (str(load.buffer.data), str([self._resolved(i) for i in load.indices]), at.axes)
         if key not in self.loaded:
             self.loaded.add(key)
-            self._access(load.buffer, list(load.indices), at, every_iteration=False)
+            self._access(load.buffer, list(load.indices), at, every_iteration=False, ways=("read",))
 
     def _access(
-        self, buffer: tirx.Buffer, indices: list[Any], at: _At, every_iteration: bool, times: float = 1.0
+        self,
+        buffer: tirx.Buffer,
+        indices: list[Any],
+        at: _At,
+        every_iteration: bool,
+        ways: Sequence[Way],
+        width: int = 1,
     ) -> None:
+        """`width` elements, in each of the ways."""
         resolved = [self._resolved(index) for index in indices]
         moving = {axis.var for axis in at.axes} & variables(resolved)
         if _reads_local_memory(resolved):  # a value that the thread computed changes in every loop
@@ -268,7 +281,7 @@ class _Walk:
         lanes = [axis for axis in counted if axis.kind in ("thread", "parallel", "vector")]
         distinct = distinct_share(resolved, strides, lanes, at.axes)
         count = math.prod(axis.extent for axis in counted) * share_of(conditions, at.axes)
-        self.bytes += count * distinct * times * size
+        self._ask(buffer, ways, count * distinct * width * size)
         asked = self._runs(at) * size
         self.accesses.append(Access(asked, sector_share(resolved, strides, size, at.axes, at.in_parallel)))
 
@@ -311,7 +324,7 @@ class _Walk:
             self.flops += elements
             if target.buffer.scope() == "global":
                 self.atomics += elements
-                self.bytes += 2 * elements * itemsize(target.buffer.dtype)
+                self._ask(target.buffer, ("read", "written"), elements * itemsize(target.buffer.dtype))
         elif name in _COPIES:
             for region in regions:
                 self._move(region, at, repeats)
@@ -330,7 +343,7 @@ class _Walk:
             return
         size = itemsize(region.buffer.dtype)
         moved = self._elements(region, at) * size * repeats
-        self.bytes += moved
+        self._ask(region.buffer, region.ways, moved)
         shape = self._shape(region.buffer)
         extents = [self._extent(extent, at) for extent in region.extents]
         self.accesses.append(Access(moved, tile_share(extents, shape, size)))
@@ -355,10 +368,20 @@ class _Walk:
         if load is None or load.buffer.scope() != "global":
             return
         self.atomics += self._runs(at) * width
-        self._access(load.buffer, list(load.indices), at, every_iteration=True, times=2.0 * width)
+        self._access(load.buffer, list(load.indices), at, every_iteration=True, ways=("read", "written"), width=width)
         self.accesses.pop()  # atomics are served by L2; they are counted on their own
 
     # ------------------------------------------------------------ sizes
+
+    def _ask(self, buffer: tirx.Buffer, ways: Sequence[Way], size: float) -> None:
+        """Note that `size` bytes of a tensor are moved in each of the ways."""
+        for way in ways:
+            self.asked[buffer.data, way] = self.asked.get((buffer.data, way), 0.0) + size
+        holds = math.prod(self._shape(buffer)) * itemsize(buffer.dtype)
+        self.held[buffer.data] = max(holds, self.held.get(buffer.data, 0.0))
+
+    def _once(self) -> float:
+        return sum(min(asked, self.held[tensor]) for (tensor, _), asked in self.asked.items())
 
     def _shape(self, buffer: tirx.Buffer) -> list[float]:
         return [self._constant(extent) for extent in buffer.shape]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from samples import measured
+from dataclasses import replace
+
+from analysis_facts import elementwise_kernel, evidence, facts
+
+from samples import measured, timing
+from tilewright.analysis.limit import limit
 from tilewright.analysis.llm_rule import LlmRule
+from tilewright.hardware import load_gpu
 from tilewright.lm import Model, Question, scripted
 from tilewright.protocols import Rule
 from tilewright.records import Attempt, Brief, Candidate, Evidence, Finding, Problem
@@ -29,7 +35,8 @@ def test_its_findings_have_category_saving_line_and_action() -> None:
     first, second = rule.find(Candidate(SOURCE), PROBLEM, Evidence())
     assert first == Finding(
         "llm", "algorithmic", "critical", "One thread walks through the whole row.",
-        "Share the row among the block's threads.", (("shown", "4096 dependent steps"),), 5, 0.6,
+        "Share the row among the block's threads.",
+        (("shown", "4096 dependent steps"), ("estimate", "the model's own")), 5, 0.6,
     )  # fmt: skip
     assert (second.category, second.severity, second.saves, second.line) == ("algorithmic", "low", 0.0, None)
 
@@ -94,6 +101,18 @@ Saves: 10%
         None, f"40% {left}: The row is read twice", f"30% {left}: Loads are narrow", f"10% {left}: many atomics",
     ]  # fmt: skip
     assert dict(found[1].evidence)["shown"] == "16 bits"
+
+
+def test_no_claim_promises_more_than_lies_above_the_limit() -> None:
+    near = facts([elementwise_kernel()])
+    gpu = load_gpu("H100")
+    candidate_ms = 1.25 * limit(near, gpu).floor_ms
+    timed = measured(0.5, timings=(replace(timing(0.5), candidate_ms=candidate_ms),))
+    parent = Attempt(0, 0, "seed", Candidate(SOURCE), timed, evidence(near))
+    brief = Brief(PROBLEM, parent, (parent,), 1, "structure", "H100", 3)
+    first, _ = LlmRule(Model([scripted([SAID])])).of_brief(brief)
+    assert (first.severity, round(first.saves, 4)) == ("medium", 0.2)
+    assert dict(first.evidence)["estimate"] == "the model's own of 60%, where 20% of the time lies above the limit"
 
 
 def test_nobody_is_asked_where_there_is_no_kernel_yet() -> None:

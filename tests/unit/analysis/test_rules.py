@@ -183,14 +183,15 @@ copies = facts(
     [elementwise_kernel()], torch_ops=(("aten::clone", 1),), torch_bytes=2e8, parameters=(tensor(4096, 4096),)
 )
 tiny = facts([elementwise_kernel(4096, launches=3)], elements=4096)
+one_tiny = facts([elementwise_kernel(4096)], elements=4096)
 two = facts([elementwise_kernel(), elementwise_kernel(name="second_kernel")])
 other_grid = facts([elementwise_kernel(), elementwise_kernel(name="second_kernel", grid=(1,))])
 tiny_two = facts(
     [elementwise_kernel(4096, tile=256), elementwise_kernel(4096, name="second_kernel", grid=(1,))], elements=4096
 )
-pooling = elementwise_kernel(name="pool_kernel", global_bytes=16.8e6)
+pooling = elementwise_kernel(name="pool_kernel", global_bytes=16.8e6, tensor_bytes=16.8e6)
 after_torch = facts([pooling], elements=550_000, torch_ops=(("aten::convolution", 1),), torch_bytes=19.3e6)
-after_kernel = facts([elementwise_kernel(global_bytes=17.9e6), pooling], elements=550_000)
+after_kernel = facts([elementwise_kernel(global_bytes=17.9e6, tensor_bytes=17.9e6), pooling], elements=550_000)
 in_parts = facts([elementwise_kernel(1024 * 1024, launches=16)])
 padded = facts([elementwise_kernel()], torch_ops=(("aten.constant_pad_nd.default", 1),), torch_bytes=1.4e8)
 stored = facts([elementwise_kernel(threads=128, tile=16384, serial_depth=128.0)])
@@ -221,7 +222,7 @@ SOFTMAX = SCAN.replace("Y[row, j] = acc[0]", "Y[row, j] = T.exp(X[row, j])")
 Case = tuple[str, str, "Facts | Evidence | None", str]
 TRIPS: list[Case] = [
     ("uncoalesced-access", "strided reads", facts([elementwise_kernel(coalescing=0.0625)]), NO_SOURCE),
-    ("no-shared-reuse", "a naive product", gemm_facts(naive_gemm, 1024), NO_SOURCE),
+    ("no-shared-reuse", "eight reads", facts([elementwise_kernel(global_bytes=18.0 * 4096 * 4096)]), NO_SOURCE),
     ("extra-passes", "three passes", facts([elementwise_kernel(global_bytes=8.0 * 4096 * 4096)]), NO_SOURCE),
     ("bank-conflicts", "a row a thread", stored, ROWS.format(width=128, index="tx, j")),
     ("bank-conflicts", "without facts", None, ROWS.format(width=128, index="tx, j")),
@@ -305,7 +306,7 @@ TRIPS: list[Case] = [
         forward("for b in range(16):\n    y[b] = self.k(x[b], w)\nreturn y"),
     ),
     ("launches-in-a-loop", "a list", in_parts, forward("return torch.stack([self.k(part) for part in x])")),
-    ("launch-bound", "three launches of nothing", tiny, NO_SOURCE),
+    ("launch-bound", "copies of nothing", replace(one_tiny, torch_ops=(("aten::clone", 2),)), NO_SOURCE),
     *cases_of_code.TRIPS,
     *cases_of_runs.TRIPS,
 ]
@@ -317,6 +318,8 @@ SPARES: list[Case] = [
     ("bank-conflicts", "longer rows", stored, ROWS.format(width=132, index="tx, j")),
     ("no-shared-reuse", "one read", good, NO_SOURCE),
     ("no-shared-reuse", "shared tiles", good_gemm, GEMM),
+    ("no-shared-reuse", "a product to be made with T.gemm", gemm_facts(naive_gemm, 1024), NO_SOURCE),
+    ("no-shared-reuse", "tensors of its own", facts([elementwise_kernel(global_bytes=3e8, tensor_bytes=1e8)]), ""),
     ("no-shared-reuse", "what PyTorch left", after_torch, NO_SOURCE),
     ("no-shared-reuse", "what another kernel left", after_kernel, NO_SOURCE),
     ("extra-passes", "what PyTorch left", after_torch, NO_SOURCE),
@@ -390,6 +393,7 @@ SPARES: list[Case] = [
     ("launches-in-a-loop", "a recurrence", in_parts, forward("for t in range(16):\n    x = self.k(x, w)\nreturn x")),
     ("launches-in-a-loop", "one launch", good, forward("return [self.k(part) for part in x]")),
     ("launch-bound", "a large problem", good, NO_SOURCE),
+    ("launch-bound", "what unfused-kernels says", tiny, NO_SOURCE),
     ("launch-bound", "a sum that takes two", tiny_two, SUM_OF_SUMS),
     *cases_of_code.SPARES,
     *cases_of_runs.SPARES,
@@ -511,7 +515,19 @@ def test_a_finding_points_at_the_line_that_causes_it(rule_name: str, source: str
             "chain of steps is 128 (nested loops multiplied, consecutive ones added)",
         ),
         ("too-few-blocks", facts([elementwise_kernel(grid=(1,), serial_depth=512.0)]), NO_SOURCE, "has 1 block for"),
-        ("too-few-blocks", facts([elementwise_kernel(grid=(16,), serial_depth=512.0)]), NO_SOURCE, "second launch"),
+        ("too-few-blocks", facts([elementwise_kernel(grid=(16,), serial_depth=512.0)]), NO_SOURCE, "8 times as many"),
+        (
+            "too-few-blocks",
+            replace(rows, kernels=(replace(row_sum, grid=(16,), serial_depth=512.0),)),
+            EACH_STEP,
+            "split the reduction over about 8 blocks each; adding their partial results costs a second launch",
+        ),
+        (
+            "too-few-blocks",
+            replace(rows, kernels=(replace(row_sum, grid=(16,), serial_depth=4096.0),)),
+            SCAN.format(accum="float32", guard="row >= 0"),
+            "one kernel for the pieces'",
+        ),
     ],
 )
 def test_a_finding_says_what_to_do_at_this_shape(rule: str, one: Facts, source: str, said: str) -> None:

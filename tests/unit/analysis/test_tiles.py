@@ -29,17 +29,18 @@ def convolved(inputs: int, outputs: int, edge: int = 56) -> Facts:
     )
 
 
-@pytest.mark.parametrize(("n", "edges"), [(8192, (128, 256)), (2048, (128, 128)), (1024, (64, 64))])
-def test_the_largest_tile_that_leaves_each_multiprocessor_a_block_is_advised(n: int, edges: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("n", "edges"), [(8192, (128, 256)), (1536, (128, 128)), (1024, (128, 64))])
+def test_the_largest_tile_that_fills_the_multiprocessors_is_advised(n: int, edges: tuple[int, int]) -> None:
     advised = tile(gemm_facts(gemm_kernel(n), n))
     assert advised is not None and (advised.block_m, advised.block_n, advised.block_k) == (*edges, 64)
-    assert advised.blocks == n * n // (edges[0] * edges[1]) >= load_gpu("H100").sms
+    assert advised.blocks == n * n // (edges[0] * edges[1]) >= 0.9 * load_gpu("H100").sms
+    assert "only" not in advised.worded(load_gpu("H100"))
 
 
 def test_where_no_tile_fills_the_gpu_its_k_is_split() -> None:
     gpu, advised = load_gpu("H100"), tile(gemm_facts(gemm_kernel(512), 512))
     assert advised is not None and advised.blocks == 64
-    assert "only 64 blocks for the 132 multiprocessors of H100: split K over about 3 blocks each" in advised.worded(
+    assert "only 64 blocks for the 132 multiprocessors of H100: split K over about 2 blocks each" in advised.worded(
         gpu
     )
 
@@ -47,7 +48,7 @@ def test_where_no_tile_fills_the_gpu_its_k_is_split() -> None:
 def test_stages_fit_in_the_gpus_shared_memory() -> None:
     one = gemm_facts(gemm_kernel(8192), 8192)
     stages = {gpu: advised.stages for gpu in ("H100", "L40S") if (advised := tile(one, gpu=gpu))}
-    assert stages == {"H100": 3, "L40S": 2}
+    assert stages == {"H100": 4, "L40S": 2}
 
 
 def test_a_tile_is_no_longer_than_the_product() -> None:

@@ -142,6 +142,26 @@ def test_what_is_warned_of_and_what_to_change_are_shown_before_the_findings() ->
     assert fields(warned_of())["warnings"][0]["line"] == 14
 
 
+def test_a_warning_that_rules_weigh_is_said_by_them_alone() -> None:
+    reason = Reason("low-occupancy", "main: 3 blocks of 128 threads fit on a multiprocessor", 9, "Use less.")
+    one = analysis(evidence=Evidence(warnings=(reason,)))
+    assert "Warned of" not in text(one) and fields(one)["warnings"][0]["rule"] == "low-occupancy"
+
+
+def test_where_rules_find_nothing_it_is_said_where_the_time_goes() -> None:
+    spent = (Spent("main", 0.9, 1, "memory-bound"), Spent("launches of its kernels", 0.35, 1))
+    shown = " ".join(text(analysis(findings=(), standings=(replace(ESTIMATED, spent=spent),))).split())
+    assert "nothing that the rules know; 72% of the estimated time goes into main (memory-bound)" in shown
+    untimed = text(analysis(findings=(), standings=()))
+    assert "nothing that the rules know\n" in untimed
+
+
+def test_whole_numbers_are_shown_to_the_last_digit_up_to_millions() -> None:
+    numbers = (("steps", 18432.0), ("global_bytes", 4.027e8), ("share", 0.25))
+    shown = text(analysis(findings=(replace(FINDING, evidence=numbers),)))
+    assert "(steps 18432, global_bytes 4.027e+08, share 0.25)" in shown
+
+
 def test_what_programs_get_is_the_golden_one() -> None:
     """A field that goes, or says something else, breaks those who read it. A new one is added to the golden file."""
     shown = [fields(one) for one in (analysis(), of_a_run(), warned_of())]

@@ -23,6 +23,7 @@ def test_an_elementwise_kernel_moves_its_operands_and_a_vector_shared_by_rows_on
     assert found.global_bytes == bytes_a + bytes_c + blocks * 128 * 2
     assert found.flops == 1024 * 1024
     assert found.matmul_flops == 0
+    assert found.tensor_bytes == bytes_a + bytes_c + 1024 * 2
     assert found.coalescing == 1.0
     assert found.serial_depth == 0
 
@@ -31,6 +32,7 @@ def test_a_tile_product_reads_its_operands_once_for_each_row_or_column_of_blocks
     found = counts(matmul(512, 512, 512, block=128, block_k=32))
     assert found.matmul_flops == 2 * 512**3
     assert found.global_bytes == 2 * 512 * 512 * (4 + 4 + 1)
+    assert found.tensor_bytes == 2 * 512 * 512 * 3
     assert found.serial_depth == 512 / 32
     assert found.multiplies_tiles and found.pipelined
 
@@ -147,6 +149,17 @@ def test_a_tile_of_atomics_counts_its_elements():
     assert counts(accumulate).atomics == 4096
 
 
+def test_a_tensor_of_which_a_part_is_asked_for_counts_with_that_part_and_one_that_is_changed_twice():
+    @T.prim_func
+    def main(A: T.Tensor((64, 1024), "float32"), B: T.Tensor((1024,), "float32")):
+        with T.Kernel(8, threads=128) as bx:
+            for j in T.Parallel(128):
+                B[bx * 128 + j] = B[bx * 128 + j] + A[3, bx * 128 + j] + A[4, bx * 128 + j]
+
+    found = counts(main)
+    assert found.tensor_bytes == found.global_bytes == 4 * 1024 * 4
+
+
 def test_symbolic_sizes_take_the_values_of_the_call():
     m = T.dynamic("m")
 
@@ -157,7 +170,7 @@ def test_symbolic_sizes_take_the_values_of_the_call():
                 Y[bx, j] = X[bx, j] * 2.0
 
     found = counts(scale, m=300)
-    assert found.global_bytes == 2 * 4 * 300 * 128
+    assert found.tensor_bytes == found.global_bytes == 2 * 4 * 300 * 128
     assert found.grid == (300, 1, 1)
 
 

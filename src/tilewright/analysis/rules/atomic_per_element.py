@@ -53,12 +53,12 @@ class AtomicPerElement:
     def _finding(
         self, name: str, saves: float, numbers: Sequence[tuple[str, float | str]], line: int | None
     ) -> Finding:
-        count = f" {numbers[0][1]:.3g} atomics in {numbers[1][1]:.0f} blocks" if numbers else " an atomic per element"
+        count = f"{numbers[0][1]:,.0f} atomics in {numbers[1][1]:,.0f} blocks" if numbers else "an atomic per element"
         return saving.finding(
             self.name,
             "algorithmic",
             saves,
-            f"kernel {name} does{count}",
+            f"kernel {name} does {count}",
             "Add up inside the block first (a fragment and T.reduce_sum), then one atomic a block, or one partial "
             "result a block and a second small kernel.",
             numbers,

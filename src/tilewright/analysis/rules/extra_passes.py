@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.rules.no_shared_reuse import rereads_without_shared, tensor_bytes_at_most
+from tilewright.analysis.rules.no_shared_reuse import rereads_without_shared
 from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Finding, Problem
 
@@ -29,10 +29,10 @@ class ExtraPasses:
         source = read_source(candidate.source, candidate.entry_point)
         findings = []
         for kernel in facts.kernels:
-            asked, held = kernel.global_bytes or 0.0, tensor_bytes_at_most(facts, kernel)
-            if kernel.matmul_flops or kernel.launches > 1 or held <= 0 or asked < _MORE_THAN_ONE_PASS * held:
+            asked, held = kernel.global_bytes or 0.0, kernel.tensor_bytes or 0.0
+            if kernel.matmul_flops or held <= 0 or asked < _MORE_THAN_ONE_PASS * held:
                 continue
-            if rereads_without_shared(kernel, held):
+            if rereads_without_shared(kernel):
                 continue  # no matter of passes: `no-shared-reuse` says what to do
             written = source.kernel(kernel.name, kernel.line) if source else None
             saves = saving.saved_by_kernel(facts, kernel, global_bytes=held)
@@ -43,8 +43,8 @@ class ExtraPasses:
                     self.name,
                     "memory",
                     saves,
-                    f"kernel {kernel.name} moves {asked / held:.1f} times the {held / 1e6:.1f} MB "
-                    "that its tensors hold at most",
+                    f"kernel {kernel.name} moves {asked / 1e6:.1f} MB where one pass over its tensors would move "
+                    f"{held / 1e6:.1f} MB",
                     "Keep the values between the passes in a fragment or in shared memory, or fold the passes into "
                     "one loop (online maximum and sum, sum and sum of squares together).",
                     [("global_bytes", asked), ("tensor_bytes", held), ("passes", asked / held)],

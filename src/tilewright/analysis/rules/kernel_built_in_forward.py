@@ -53,7 +53,7 @@ class KernelBuiltInForward:
         )
 
     def _finding(self, saves: float, numbers: Sequence[tuple[str, float | str]], line: int | None) -> Finding:
-        count = f"{numbers[0][1]:.0f} kernels" if numbers else "a kernel"
+        count = f"{numbers[0][1]:.0f} kernels" if numbers and numbers[0][1] != 1.0 else "a kernel"
         return saving.finding(
             self.name,
             "host",

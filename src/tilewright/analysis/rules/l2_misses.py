@@ -36,15 +36,15 @@ class L2Misses:
             counters = dict(counted.counters)
             hits, read = counters.get("l2_hit"), counters.get("dram_read_bytes")
             busy = counters.get("dram_throughput", 0.0)
-            border = compulsory_bytes(facts)
-            rereads = (kernel.global_bytes or 0.0) >= _AGAIN * border
+            held = kernel.tensor_bytes or compulsory_bytes(facts)
+            rereads = (kernel.global_bytes or 0.0) >= _AGAIN * held
             if hits is None or not read or hits >= _MANY_MISSES or busy < _BUSY or not rereads:
                 continue
-            if read < _AGAIN * border or not run.device_ms:
+            if read < _AGAIN * held or not run.device_ms:
                 continue
             written_back = counters.get("dram_write_bytes", 0.0)
             share = counted.device_ms / run.device_ms
-            saves = share * min(1.0, busy / 100) * (read - border) / (read + written_back)
+            saves = share * min(1.0, busy / 100) * (read - held) / (read + written_back)
             if saves < saving.NOTICEABLE:
                 continue
             written = source.kernel(kernel.name, kernel.line) if source else None
@@ -54,10 +54,10 @@ class L2Misses:
                     "memory",
                     saves,
                     f"kernel {kernel.name} reads {read / 1e6:.0f} MB from device memory for tensors of "
-                    f"{border / 1e6:.0f} MB: {hits:.0f} % of its accesses hit L2",
+                    f"{held / 1e6:.0f} MB: {hits:.0f} % of its accesses hit L2",
                     "Let blocks that run together share operands: T.use_swizzle(8), larger tiles, or another order "
                     "of the block indices.",
-                    [("l2_hit", hits), ("dram_read_bytes", read), ("tensor_bytes", border)],
+                    [("l2_hit", hits), ("dram_read_bytes", read), ("tensor_bytes", held)],
                     written.launch_line if written else kernel.line,
                 )
             )

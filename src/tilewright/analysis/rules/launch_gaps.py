@@ -21,6 +21,7 @@ from tilewright.analysis.source import read_source
 from tilewright.records import Candidate, Evidence, Finding, Problem
 
 _CONSIDERABLE = 0.1
+"""Of 21 forwards of a single kernel, which have no gaps, the account makes 6 % of the time gaps at most (H200)."""
 _LONGEST_US = 6.0
 """Of one gap: when the device waits longer it waits for something else, such as the host in a forward that
 synchronises."""

@@ -38,7 +38,7 @@ class MatmulWithoutTensorCores:
         exact = problem.precision == "fp32"
         findings = []
         for kernel in facts.kernels:
-            if not _multiplies_on_scalar_units(facts, kernel):
+            if not multiplies_on_scalar_units(facts, kernel):
                 continue
             written = source.kernel(kernel.name, kernel.line) if source else None
             flops = kernel.flops or kernel.matmul_flops or 0.0
@@ -57,7 +57,8 @@ class MatmulWithoutTensorCores:
         return findings
 
 
-def _multiplies_on_scalar_units(facts: Facts, kernel: KernelFacts) -> bool:
+def multiplies_on_scalar_units(facts: Facts, kernel: KernelFacts) -> bool:
+    """Whether a kernel's work is a product, without tensor cores: how it reads its operands is then of no matter."""
     if kernel.matmul_flops:
         return kernel.uses_tensor_cores is False
     if kernel.uses_tensor_cores or not facts.reference_flops or not kernel.flops:

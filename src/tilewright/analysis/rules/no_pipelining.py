@@ -62,9 +62,9 @@ class NoPipelining:
             "parallelism",
             saves,
             f"kernel {name} waits for each tile in its loop{stages}: no copy is asynchronous",
-            "Loop with T.Pipelined(..., num_stages=2) to 4 so that the next tiles load during T.gemm; check that the "
-            "stages fit in shared memory. T.copy of whole tiles is best (TMA on Hopper, else cp.async); copies by "
-            "T.Parallel become cp.async there by themselves, unless a condition guards them.",
+            "Loop with T.Pipelined(..., num_stages=3), or 2 to 4, so that the next tiles load during T.gemm; check "
+            "that the stages fit in shared memory. T.copy of whole tiles is best (TMA on Hopper, else cp.async); "
+            "copies by T.Parallel become cp.async there by themselves, unless a condition guards them.",
             [("iterations", iterations)] if iterations is not None else [],
             loop.line if loop else None,
         )

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.model import stages_tiles
+from tilewright.analysis.rules.matmul_without_tensor_cores import multiplies_on_scalar_units
 from tilewright.analysis.source import read_source
-from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
+from tilewright.records import Candidate, Evidence, Finding, KernelFacts, Problem
 
 _OFTEN = 4.0
 _TILE_REUSE = 16.0
@@ -33,9 +33,9 @@ class NoSharedReuse:
         source = read_source(candidate.source, candidate.entry_point)
         findings = []
         for kernel in facts.kernels:
-            asked, held = kernel.global_bytes or 0.0, tensor_bytes_at_most(facts, kernel)
-            if not rereads_without_shared(kernel, held):
-                continue
+            asked, held = kernel.global_bytes or 0.0, kernel.tensor_bytes or 0.0
+            if not rereads_without_shared(kernel) or multiplies_on_scalar_units(facts, kernel):
+                continue  # T.gemm has its operands in shared memory
             written = source.kernel(kernel.name, kernel.line) if source else None
             saves = saving.saved_by_kernel(facts, kernel, global_bytes=max(held, asked / _TILE_REUSE))
             if saves < saving.NOTICEABLE:
@@ -46,7 +46,7 @@ class NoSharedReuse:
                     "memory",
                     saves,
                     f"kernel {kernel.name} asks for {asked / 1e6:.1f} MB of global memory where its tensors hold "
-                    f"{held / 1e6:.1f} MB at most, and uses no shared memory",
+                    f"{held / 1e6:.1f} MB, and uses no shared memory",
                     "Tile the output over blocks, copy each input tile once into T.alloc_shared with T.copy, and "
                     "compute from there.",
                     [("global_bytes", asked), ("tensor_bytes", held), ("times_read", asked / held)],
@@ -56,14 +56,7 @@ class NoSharedReuse:
         return findings
 
 
-def tensor_bytes_at_most(facts: Facts, kernel: KernelFacts) -> float:
-    """What the tensors of a kernel hold at most: those at the module's border, and what the other kernels and
-    PyTorch's operations may have left for it or read of it."""
-    others = sum((other.global_bytes or 0.0) * other.launches for other in facts.kernels if other is not kernel)
-    return compulsory_bytes(facts) + others + facts.torch_bytes
-
-
-def rereads_without_shared(kernel: KernelFacts, tensor_bytes: float) -> bool:
+def rereads_without_shared(kernel: KernelFacts) -> bool:
     """Whether a kernel asks for its tensors' bytes many times over and has no shared memory to keep tiles in."""
-    asked = kernel.global_bytes or 0.0
-    return tensor_bytes > 0 and not stages_tiles(kernel) and asked >= _OFTEN * tensor_bytes
+    asked, held = kernel.global_bytes or 0.0, kernel.tensor_bytes or 0.0
+    return held > 0 and not stages_tiles(kernel) and asked >= _OFTEN * held

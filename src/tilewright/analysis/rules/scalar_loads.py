@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from tilewright.analysis import saving
 from tilewright.analysis.executed import bytes_per_access
+from tilewright.analysis.rules.matmul_without_tensor_cores import multiplies_on_scalar_units
 from tilewright.analysis.rules.narrow_accesses import widened
 from tilewright.analysis.source import KernelSource, read_source
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
@@ -43,6 +44,8 @@ class ScalarLoads:
             written = source.kernel(kernel.name, kernel.line)
             if written is None or not _indexes_in_a_loop(written) or kernel.matmul_flops:
                 continue
+            if multiplies_on_scalar_units(facts, kernel):
+                continue  # T.gemm replaces the loop
             narrow = bytes_per_access(kernel) if kernel.instructions else _bytes_per_iteration(kernel)
             scattered = kernel.coalescing is not None and kernel.coalescing < _CONTIGUOUS
             if narrow is None or narrow > _NARROW_BYTES or scattered:

@@ -47,7 +47,7 @@ class SerialReduction:
         if facts is None or times is None:
             written = source.kernels if source else ()
             return [
-                self._finding(k.name, _PRIOR_ONE_THREAD, None, k, _is_scan(source, k))
+                self._finding(k.name, _PRIOR_ONE_THREAD, None, k, is_scan(source, k))
                 for k in written
                 if any(loop.in_one_thread for loop in k.loops)
             ]
@@ -60,7 +60,7 @@ class SerialReduction:
             saves = _saved(facts, kernel, depth, found)
             if saves < saving.NOTICEABLE:
                 continue
-            findings.append(self._finding(kernel.name, saves, depth, found, _is_scan(source, found)))
+            findings.append(self._finding(kernel.name, saves, depth, found, is_scan(source, found)))
         return findings
 
     def _finding(
@@ -81,7 +81,7 @@ class SerialReduction:
         )
 
 
-def _is_scan(source: CandidateSource | None, written: KernelSource | None) -> bool:
+def is_scan(source: CandidateSource | None, written: KernelSource | None) -> bool:
     """Whether a loop carries a value on and stores it, in the same step, to where its own variable says."""
     function = function_of(source, written) if source and written else None
     return function is not None and any(

@@ -5,8 +5,8 @@ Slow because: a tile of bM x bN reads (bM + bN) values per step for bM * bN mult
 quarter of the reuse of 128 x 128, so L2 and shared memory decide. On Hopper tiles with fewer than 64 rows or
 128 threads also lose the warpgroup instructions.
 Example: `block_M=32, block_N=32, threads=32`.
-Instead: the largest of 128 x 256 (256 threads), 128 x 128, 128 x 64 (128 threads) that leaves a block for every
-multiprocessor; steps of 64 fp16 values along K (block_K), in two or three stages.
+Instead: the largest of 128 x 256 (256 threads), 128 x 128, 128 x 64 (128 threads) that leaves a block for nine in
+ten multiprocessors; steps of 64 fp16 values along K (block_K), in three or four stages.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from tilewright.analysis import saving
 from tilewright.analysis.limit import compulsory_bytes
 from tilewright.analysis.source import KernelSource, read_source
-from tilewright.analysis.tiles import product_tile
+from tilewright.analysis.tiles import FILLED, product_tile
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 
 _GOOD_INTENSITY = 64.0
@@ -27,7 +27,7 @@ _PRIOR = 0.3
 """What it saves where the kernel's facts are not known."""
 _ANY = (
     "Raise block_M and block_N to the largest of 128x256 (256 threads), 128x128 and 128x64 (128 threads) whose grid "
-    "has a block for every multiprocessor, with steps of 64 fp16 values along K (block_K=64)."
+    "has a block for nine in ten multiprocessors, with steps of 64 fp16 values along K (block_K=64)."
 )
 
 
@@ -89,15 +89,15 @@ def _with_larger_tiles(facts: Facts, kernel: KernelFacts) -> tuple[float, dict[s
     if gpu is None or not kernel.matmul_flops or not kernel.global_bytes or kernel.uses_tensor_cores is False:
         return None
     intensity = kernel.matmul_flops / kernel.global_bytes
-    border = compulsory_bytes(facts)
+    held = kernel.tensor_bytes or compulsory_bytes(facts)
     blocks = math.prod(kernel.grid)
-    spare_blocks = max(1.0, blocks / gpu.sms)
-    if intensity >= 0.75 * _GOOD_INTENSITY or kernel.global_bytes <= 1.5 * border or spare_blocks < 2:
+    spare_blocks = max(1.0, blocks / (FILLED * gpu.sms))
+    if intensity >= 0.75 * _GOOD_INTENSITY or kernel.global_bytes <= 1.5 * held or spare_blocks < 2:
         return None
     fewer = min((_GOOD_INTENSITY / intensity) ** 2, spare_blocks)
     changes: dict[str, object] = {
         "grid": (math.ceil(blocks / fewer),),
-        "global_bytes": max(border, kernel.global_bytes / math.sqrt(fewer)),
+        "global_bytes": max(held, kernel.global_bytes / math.sqrt(fewer)),
         "block_threads": max(128, kernel.block_threads),
         "blocks_per_sm": max(1, round((kernel.blocks_per_sm or 1) / fewer)),
     }

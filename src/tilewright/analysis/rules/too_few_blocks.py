@@ -5,8 +5,8 @@ Slow because: an idle multiprocessor's arithmetic and its share of the bytes in 
 be spread over two.
 Example: one block per row for 16 rows of 16384 values, or 128 x 128 tiles of a 512 x 512 product: 16 blocks
 for 132 multiprocessors.
-Instead: smaller tiles, more blocks along another dimension, or split the reduction (split K) over several
-blocks with a second small kernel or one atomic per block.
+Instead: smaller tiles or fewer rows a block, more blocks along another dimension, or split the reduction (split K)
+over several blocks with a second small kernel or one atomic per block.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import math
 from collections.abc import Sequence
 
 from tilewright.analysis import saving
-from tilewright.analysis.source import KernelSource, read_source
+from tilewright.analysis.rules.serial_reduction import is_scan
+from tilewright.analysis.source import CandidateSource, KernelSource, read_source
+from tilewright.analysis.tiles import FILLED
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
 
-_FILLED = 0.9
-"""Of the multiprocessors; what is left idle beyond that is not worth another cut."""
 _SMALL_TILE = 64 * 64
 """Values of a product's tile below which its blocks are as small as they should be."""
 
@@ -36,7 +36,7 @@ class TooFewBlocks:
         findings = []
         for kernel in facts.kernels:
             blocks = math.prod(kernel.grid)
-            if blocks >= _FILLED * gpu.sms:
+            if blocks >= FILLED * gpu.sms:
                 continue
             filled = blocks / gpu.sms
             depth = None if kernel.serial_depth is None else kernel.serial_depth * filled
@@ -53,14 +53,31 @@ class TooFewBlocks:
                     "parallelism",
                     saves,
                     f"kernel {kernel.name} has {has} for the {gpu.sms} multiprocessors of {gpu.name}",
-                    "Cut the work finer: smaller tiles, another grid dimension, or split the reduction over "
-                    f"about {math.ceil(1 / filled)} blocks each; adding their partial results costs a second launch, "
-                    "or an atomic for each.",
+                    _action(source, kernel, written, max(2, gpu.sms // blocks)),
                     [("blocks", float(blocks)), ("multiprocessors", float(gpu.sms))],
                     written.launch_line if written else kernel.line,
                 )
             )
         return findings
+
+
+def _action(source: CandidateSource | None, kernel: KernelFacts, written: KernelSource | None, times: int) -> str:
+    """`times` as many blocks are wanted; a product or a reduction is cut into no more pieces than it has steps."""
+    pieces = max(2, min(times, int(kernel.serial_depth or times)))
+    adding = "adding their partial results costs a second launch, or an atomic for each."
+    if kernel.matmul_flops:
+        return f"Cut the work finer: smaller tiles, or split K over about {pieces} blocks each; {adding}"
+    if is_scan(source, written):
+        return (
+            f"Give each block fewer rows, or cut each row into about {pieces} pieces: one kernel for the pieces' "
+            "totals, a second that scans each piece from the sum of the totals before it."
+        )
+    if written is not None and written.reduces:
+        return (
+            "Cut the work finer: fewer rows a block, another grid dimension, or split the reduction over about "
+            f"{pieces} blocks each; {adding}"
+        )
+    return f"Cut the work finer: {times} times as many blocks with smaller tiles, or another grid dimension."
 
 
 def _has_to_add_up(facts: Facts, kernel: KernelFacts, written: KernelSource | None) -> bool:

@@ -43,7 +43,8 @@ class UnfusedEpilogue:
                 self.name,
                 "algorithmic",
                 saves,
-                f"forward leaves {torchops.named(fusable)} to PyTorch, each a launch and a way through device memory",
+                f"forward leaves {torchops.named(fusable)} to PyTorch: a launch and a way through device memory "
+                "for each",
                 "Do them inside the kernel: on the accumulator fragment with T.Parallel before the final T.copy, or "
                 "on the input tile after it was loaded.",
                 [("operations", torchops.named(fusable)), ("count", float(sum(n for _, n in fusable)))],

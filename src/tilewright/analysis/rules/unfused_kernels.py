@@ -16,8 +16,15 @@ from collections.abc import Sequence
 from tilewright.analysis import saving
 from tilewright.analysis.coefficients import coefficients
 from tilewright.analysis.limit import compulsory_bytes
+from tilewright.analysis.rules.launches_in_a_loop import LaunchesInALoop
 from tilewright.analysis.source import CandidateSource, read_source
 from tilewright.records import Candidate, Evidence, Facts, Finding, KernelFacts, Problem
+
+_PRODUCT = "Fuse them: apply what follows to the product's accumulator fragment before it is stored."
+_ROWS = (
+    "Fuse them: let a block go through all steps with its rows or its tile, which it keeps in a fragment or in "
+    "shared memory from one step to the next."
+)
 
 
 class UnfusedKernels:
@@ -32,7 +39,9 @@ class UnfusedKernels:
         source = read_source(candidate.source, candidate.entry_point)
         launches = sum(kernel.launches for kernel in facts.kernels)
         needless = needless_launches(facts, source)
-        if not needless:
+        if LaunchesInALoop().find(candidate, problem, evidence):  # which says what to do of those
+            needless -= sum(kernel.launches - 1 for kernel in facts.kernels if not _combines(kernel, source))
+        if needless <= 0:
             return []
         border = compulsory_bytes(facts)
         # A product reads its operands again and again; of each kernel only the first time can be an intermediate's.
@@ -47,10 +56,9 @@ class UnfusedKernels:
                 self.name,
                 "algorithmic",
                 min(0.9, spent_ms / times.total_ms),
-                f"one forward launches {launches} TileLang kernels, which hand about {intermediate / 1e6:.1f} MB to "
-                "each other through device memory",
-                "Fuse them: apply what follows to the accumulator fragment before it is stored, or keep the "
-                "intermediate in shared memory.",
+                f"one forward launches {launches} TileLang kernels, which move about {intermediate / 1e6:.1f} MB "
+                "that one kernel would keep",
+                _PRODUCT if matmuls else _ROWS,
                 [
                     ("launches", float(launches)),
                     ("needless", float(needless)),
