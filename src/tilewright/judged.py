@@ -13,6 +13,7 @@ from tilewright.records import (
     Candidate,
     CompileFailed,
     Crashed,
+    Estimated,
     Evaluation,
     Judged,
     Measured,
@@ -24,6 +25,7 @@ from tilewright.records import (
 )
 from tilewright.report import measured, words
 from tilewright.report.checked import Checked, CheckVerdict
+from tilewright.scores import score
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def evaluation_record(case: Case, judged: Judged, seconds: float) -> dict[str, A
         "speedup_ratio": None,
         "interval": None,
         "latency_ratio": None,
+        **_estimated(evaluation),
         "baselines": {},
         "error_ratio": evaluation.error_ratio if isinstance(evaluation, Verified) else None,
         "trust": None,
@@ -90,6 +93,14 @@ def evaluation_record(case: Case, judged: Judged, seconds: float) -> dict[str, A
         more = [*measured.details(measurement), *more]
     record["text"] = "\n  ".join([record["text"], *more])
     return record
+
+
+def _estimated(evaluation: Evaluation) -> dict[str, Any]:
+    """What puts candidates in order where nobody measures: no speedup follows from it."""
+    value = score(evaluation) if isinstance(evaluation, Estimated) else None
+    if value is None:
+        return {"estimated_ms": None, "estimated_interval_ms": None}
+    return {"estimated_ms": 1 / value.value, "estimated_interval_ms": [1 / value.high, 1 / value.low]}
 
 
 def limit_fields(judged: Judged) -> dict[str, Any]:
@@ -130,5 +141,5 @@ def _reasons(failure: Evaluation) -> tuple[Reason, ...]:
 
 def _reason(case: Case, reason: Reason) -> dict[str, Any]:
     line = reason.line + case.line_offset if reason.line else None
-    message = f"{reason.message} {reason.action}".strip()
+    message = f"{reason.message.rstrip('.')}. {reason.action}" if reason.action else reason.message
     return {"rule": reason.rule, "message": message, "line": line}

@@ -120,6 +120,11 @@ def problem_for(
         return load_problem(Path(reference), precision, workloads)
     if kernel.candidate.form == "function":
         raise ProblemError(f"{kernel.path} is a function: say what it computes with --reference FILE:FUNCTION.")
+    if inputs:
+        raise ProblemError(
+            f"--inputs gives a function its shapes; {kernel.path} is a module, whose reference makes its own inputs. "
+            "Leave it out, or name another size of the reference with --workload."
+        )
     level, number = kernel.level, kernel.problem_id
     if level is None or number is None:
         named = re.match(r"(?:level)?(\d+)[_/](\d+)", kernel.header.problem or "")

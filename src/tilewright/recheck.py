@@ -179,8 +179,11 @@ def _notes(before: Judged, after: Judged, place: Place) -> tuple[str, ...]:
         notes.append("times can't be repeated on this machine, which has no CUDA GPU: repeated on the CPU")
     elif place == "another GPU":
         notes.append(f"times can't be repeated here: they were taken on {before.gpu}, this is {after.gpu}")
-    if not seeds_of(before.evaluation):
+    then, now = seeds_of(before.evaluation), seeds_of(after.evaluation)
+    if not then:
         notes.append("no draws were stored with it: these are new ones")
+    elif now and not set(then) & set(now):
+        notes.append("execution on the CPU found it, on inputs that it draws anew each time")
     changed = [f"{name} {old} -> {new}" for name, old in before.versions
                if (new := dict(after.versions).get(name, old)) != old]  # fmt: skip
     if changed:

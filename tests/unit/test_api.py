@@ -26,6 +26,10 @@ def test_every_public_name_is_there_and_listed(name: str) -> None:
     assert getattr(tilewright, name) is not None and name in dir(tilewright)
 
 
+def test_type_checkers_are_told_that_the_package_is_typed() -> None:
+    assert (Path(tilewright.__file__).parent / "py.typed").is_file()
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="optimise"):
         _ = tilewright.optimise  # type: ignore[attr-defined]

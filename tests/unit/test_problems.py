@@ -18,6 +18,11 @@ def test_a_shipped_kernel_finds_its_problem() -> None:
     assert problem.name == "10_ConvTranspose2d_MaxPool_Hardtanh_Mean_Tanh"
 
 
+def test_shapes_are_refused_where_the_reference_makes_its_own_inputs() -> None:
+    with pytest.raises(ProblemError, match="is a module, whose reference makes its own inputs"):
+        problem_for(load_kernel("2_10"), inputs="fp16[8,8]")
+
+
 def test_a_kernel_at_another_size_brings_its_workload() -> None:
     assert [w.name for w in problem_for(load_kernel("1_38_large")).workloads] == ["large"]
 

@@ -10,7 +10,7 @@ from samples import attempt, candidate, measured, run, timing
 from tilewright.errors import UsageError
 from tilewright.evaluators.local import available
 from tilewright.judge import evaluate
-from tilewright.recheck import Place, _repeated, compared, of_attempt, recheck, record
+from tilewright.recheck import Place, _notes, _repeated, compared, of_attempt, recheck, record
 from tilewright.records import (
     Baseline,
     Candidate,
@@ -88,6 +88,15 @@ def test_the_workload_that_went_wrong_is_repeated_alone() -> None:
     wrong = Wrong(Mismatch("no", workload="default", seed=9))
     job = _repeated(of_attempt(run(attempt(0, wrong, 0, "seed")), 0))
     assert job.seeds == (9,) and [w.name for w in job.problem.workloads] == ["default"]
+
+
+def test_a_verdict_on_inputs_that_were_drawn_anew_says_so() -> None:
+    problem = Problem("Tanh", REFERENCE)
+    first, second = (
+        Judged(Job(Candidate(KERNEL), problem), Wrong(Mismatch("no", seed=seed)), "offline", "k.py", "H100", (), "")
+        for seed in (3, 4)
+    )
+    assert "draws anew" in _notes(first, second, "same")[0] and not _notes(first, first, "same")
 
 
 def test_what_was_not_judged_cannot_be_repeated(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from tilewright.config import BACKWARD_HELP, BASELINES_HELP, ERROR_FACTOR_HELP, 
     type=click.Choice(["quick", "full", "confirm"]),
     default="full",
     show_default=True,
-    help="quick: fewer checks and pairs. confirm: in three fresh processes, as a run measures a new best.",
+    help="quick: fewer checks and pairs. confirm: three times, in fresh processes, as a run measures a new best.",
 )
 @click.option("--baselines", default="eager", show_default=True, help=BASELINES_HELP)
 @click.option("--error-factor", type=float, default=16.0, show_default=True, help=ERROR_FACTOR_HELP)
@@ -50,6 +50,8 @@ def command(kernels: tuple[str, ...], as_json: bool, fail_on: str | None, **valu
     for answer in evaluate(kernels, **values):
         failed += answer["outcome"] not in ("measured", "verified", "estimated")
         line(json.dumps(answer) if as_json else _words(answer))
+        if values["write_header"] and answer["outcome"] != "measured":
+            click.echo(f"{answer['kernel']}: no header was written, for nothing was measured", err=True)
     return 3 if failed and fail_on else 0
 
 

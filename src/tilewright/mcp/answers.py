@@ -67,6 +67,12 @@ class Best(Record):
     """How many times as fast as the kernel the run began with: measured, or a ratio of estimates."""
 
 
+class BestKernel(Best):
+    run: str
+    source: str
+    """The whole file, without results in its header."""
+
+
 class Tried(Record):
     attempt: int
     turn: int
@@ -87,6 +93,8 @@ class RunState(Record):
     """unfinished: nobody works on it here; `resume_run` goes on with it."""
     stop_reason: str
     stop_detail: str
+    doing: str
+    """What a running one does just now."""
     attempts: int
     last: list[Tried]
     """The newest attempts, the oldest of them first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -60,11 +61,20 @@ class Bench:
         while not future.done() and (waited := time.monotonic() - began) < wait_s:
             if waited >= said:
                 said += _PROGRESS_S
-                await context.report_progress(waited, wait_s, "judging" if future.running() else "waiting its turn")
+                await context.report_progress(waited, None, self._doing(job))
             await anyio.sleep(_LOOK_S)
         if future.done():
             return Answer(job=job, state="done", next="", result=future.result())
         return Answer(job=job, state="working", next=f"Not done yet. Call get_answer with job {job}.")
+
+    def _doing(self, job: str) -> str:
+        """In words, of a job that isn't done."""
+        earlier = itertools.takewhile(lambda other: other != job, self._jobs)
+        before = sum(not self._jobs[other].done() for other in earlier)
+        if before:
+            return f"waiting its turn, {before} before it"
+        warm = any(future.done() for future in self._jobs.values())
+        return "judging" if warm else "judging; the first takes longest, for PyTorch and TileLang are imported"
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

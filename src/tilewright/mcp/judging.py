@@ -14,7 +14,9 @@ from pydantic import Field
 from tilewright import judge
 from tilewright.analysis.limit import share_reached
 from tilewright.config import resolve
+from tilewright.errors import KernelFileError, UsageError
 from tilewright.judged import Case, evaluation_record
+from tilewright.kernelfile import load_kernel, split_entry_point
 from tilewright.mcp.answers import Answer
 from tilewright.mcp.bench import Bench
 from tilewright.mcp.explaining import explained
@@ -30,8 +32,13 @@ Reference = Annotated[
     str | None, Field(description="The PyTorch module, or FILE:FUNCTION with `inputs`, where the name doesn't tell.")
 ]
 Problems = Annotated[str | None, Field(description="Folder with references in the project, such as KernelBench's.")]
-Inputs = Annotated[str | None, Field(description="Shapes of a function: fp16[4096,4096] fp16[4096,4096].")]
+Inputs = Annotated[
+    str | None, Field(description="Of a function alone: its shapes, such as fp16[4096,4096] fp16[4096,4096].")
+]
 Precision = Literal["fp16", "bf16", "fp32"]
+Workload = Annotated[
+    list[str] | None, Field(description="Sizes that the reference names (WORKLOADS); its own where left out.")
+]
 Wait = Annotated[float, Field(ge=0, le=600, description="Seconds to wait; what isn't done by then goes on.")]
 PATIENCE_S = 45.0
 """Clients give up on a call after a minute, unless told otherwise."""
@@ -42,13 +49,19 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench) -> None:
         path = project.kernel(kernel)
         if source is not None:
             project.check_imports(path, source_text(source))
-        return judge.case_of(
-            path,
-            reference=project.reference(reference),
-            problems=project.folder(problems, "problems"),
-            source=source,
-            **more,
-        )
+            load_kernel(path)  # raises what is wrong with the file, not with what was sent in its place
+        try:
+            return judge.case_of(
+                path,
+                reference=project.reference(reference),
+                problems=project.folder(problems, "problems"),
+                source=source,
+                **more,
+            )
+        except KernelFileError as error:
+            if source is None:
+                raise
+            raise UsageError(str(error).replace(split_entry_point(path)[0], "source")) from error
 
     @server.tool(title="Analyse a kernel", annotations=JUDGES)
     async def analyze_kernel(
@@ -58,6 +71,7 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench) -> None:
         problems: Problems = None,
         inputs: Inputs = None,
         precision: Precision = "fp16",
+        workload: Workload = None,
         wait_s: Wait = PATIENCE_S,
     ) -> Answer:
         """Why is a kernel slow? Findings with numbers and what to try, the hardware's limit, where the time goes.
@@ -65,7 +79,7 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench) -> None:
         Times are measured where there is a GPU, else estimated and marked so.
         """
         with explained():
-            case = case_of(kernel, None, reference, problems, inputs=short_or_none(inputs), precision=precision)
+            case = case_of(kernel, None, reference, problems, **_more(inputs, precision, workload))
 
             def work() -> dict[str, Any]:
                 judging, target = bench.judging()
@@ -84,6 +98,7 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench) -> None:
         problems: Problems = None,
         inputs: Inputs = None,
         precision: Precision = "fp16",
+        workload: Workload = None,
         tilelang_notes: Annotated[bool, Field(description="Add how TileLang is written, in 120 lines.")] = False,
         wait_s: Wait = PATIENCE_S,
     ) -> Answer:
@@ -93,6 +108,7 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench) -> None:
             folder = project.folder(problems, "problems")
             config.reference, config.problems = project.reference(reference), str(folder) if folder else None
             config.inputs, config.precision, config.results = short_or_none(inputs), precision, str(project.results)
+            config.workload = tuple(workload or ())
             settings = resolve(config)
 
             def work() -> dict[str, Any]:
@@ -113,20 +129,24 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench) -> None:
         problems: Problems = None,
         inputs: Inputs = None,
         precision: Precision = "fp16",
+        workload: Workload = None,
         effort: Annotated[
             Literal["quick", "full", "confirm"], Field(description="How long it is measured; confirm before a claim.")
         ] = "full",
+        baselines: Annotated[
+            list[Literal["eager", "compile", "max-autotune"]],
+            Field(min_length=1, description="PyTorch's ways to time against; `speedup_ratio` is over the first."),
+        ] = ["eager"],  # noqa: B006  # the SDK reads it and hands out copies
         wait_s: Wait = PATIENCE_S,
     ) -> Answer:
         """Is a rewritten kernel right, and how fast is it? The same gates, verifier and clock as everywhere.
 
         `outcome` says what became of it; a failure comes with the reason, the place and what to try. `speedup_ratio`
-        is null unless it was measured on a GPU.
+        is null unless it was measured on a GPU; without one `estimated_ms` puts candidates in order.
         """
         with explained():
-            more = {"inputs": short_or_none(inputs), "precision": precision}
-            case = case_of(kernel, source, reference, problems, **more)
-            job = judge.job_for(case, effort=effort)
+            case = case_of(kernel, source, reference, problems, **_more(inputs, precision, workload))
+            job = judge.job_for(case, effort=effort, baselines=",".join(baselines))
 
             def work() -> dict[str, Any]:
                 clock = time.monotonic()
@@ -146,6 +166,10 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench) -> None:
         """What a job found out that wasn't done in time."""
         with explained():
             return await bench.answer(short("job", job), wait_s, context)
+
+
+def _more(inputs: str | None, precision: str, workload: list[str] | None) -> dict[str, Any]:
+    return {"inputs": short_or_none(inputs), "precision": precision, "workload": tuple(workload or ())}
 
 
 def short_or_none(inputs: str | None) -> str | None:

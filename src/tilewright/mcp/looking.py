@@ -13,6 +13,7 @@ from tilewright.kernelfile import load_kernel
 from tilewright.listing import list_kernels, slow_kernels
 from tilewright.mcp.answers import Example, Kernel, Kernels
 from tilewright.mcp.explaining import explained
+from tilewright.mcp.judging import Inputs, Precision, Problems, Reference, short_or_none
 from tilewright.mcp.project import Project, short
 from tilewright.problems import problem_for
 from tilewright.rag.corpus import improved_in, read_corpus
@@ -28,7 +29,7 @@ def add_tools(server: MCPServer[None], project: Project) -> None:
     def listing(
         folder: Annotated[str | None, Field(description="In the project; without it the shipped ones.")] = None,
         slow_only: Annotated[bool, Field(description="Those below `threshold` alone, slowest first.")] = True,
-        threshold: float = 0.8,
+        threshold: Annotated[float, Field(gt=0, description="Speedup over PyTorch eager.")] = 0.8,
         count: Annotated[int, Field(ge=1, le=500)] = 50,
     ) -> Kernels:
         """Kernels with their measured speedups over PyTorch eager. The slow ones are worth optimising."""
@@ -46,7 +47,10 @@ def add_tools(server: MCPServer[None], project: Project) -> None:
         kernel: Annotated[str | None, Field(description="What to find others like; or give `query`.")] = None,
         query: Annotated[str | None, Field(description="In words, such as: row-wise softmax in fp16.")] = None,
         count: Annotated[int, Field(ge=1, le=10)] = 3,
-        reference: Annotated[str | None, Field(description="The PyTorch module, if the name doesn't tell.")] = None,
+        reference: Reference = None,
+        problems: Problems = None,
+        inputs: Inputs = None,
+        precision: Precision = "fp16",
         corpus: Annotated[str | None, Field(description="A folder of kernels in the project to search too.")] = None,
     ) -> list[Example]:
         """How similar kernels were made fast: whole sources, best fit first, with the techniques in them."""
@@ -61,7 +65,14 @@ def add_tools(server: MCPServer[None], project: Project) -> None:
             found = rag.search(short("query", str(query)))
         else:
             loaded = load_kernel(project.kernel(kernel))
-            found = rag.retrieve(problem_for(loaded, reference=project.reference(reference)), loaded.candidate)
+            problem = problem_for(
+                loaded,
+                reference=project.reference(reference),
+                problems=project.folder(problems, "problems"),
+                inputs=short_or_none(inputs),
+                precision=precision,
+            )
+            found = rag.retrieve(problem, loaded.candidate)
         return [
             Example(
                 path=one.path,

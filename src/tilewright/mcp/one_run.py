@@ -50,13 +50,18 @@ class _Telling:
     def started(self, run: Run) -> None:
         self._tell({"event": "started", "run": run.id})
 
-    def trying(self, candidate: Candidate, phase: str, turn: int) -> None: ...
+    def trying(self, candidate: Candidate, phase: str, turn: int) -> None:
+        what = candidate.hypothesis or "the kernel as it is"
+        self._tell(
+            {"event": "doing", "text": f"trying in turn {turn}, {phase}: {what}" if turn else f"trying {what}"}
+        )
 
     def tried(self, run: Run, attempt: Attempt) -> None:
         text = f"#{attempt.index} {words.hypothesis(attempt)}: {words.attempted(attempt)}"
-        self._tell({"event": "tried", "attempt": attempt.index, "text": text})
+        self._tell({"event": "tried", "text": text})
 
-    def note(self, message: str) -> None: ...
+    def note(self, message: str) -> None:
+        self._tell({"event": "doing", "text": message})
 
     def stopped(self, run: Run) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is to write the kernel

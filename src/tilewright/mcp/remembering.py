@@ -13,15 +13,15 @@ from pydantic import Field
 from tilewright.analysis.limit import fields_of
 from tilewright.errors import UsageError
 from tilewright.hardware import known_as
-from tilewright.mcp.answers import History, Learned
+from tilewright.mcp.answers import BestKernel, History, Learned
 from tilewright.mcp.explaining import explained
 from tilewright.mcp.project import Project, short
-from tilewright.mcp.running import Name_of_run
+from tilewright.mcp.running import Name_of_run, best_of
 from tilewright.records import Run
 from tilewright.report.history import history
 from tilewright.reporting import Format, report
 from tilewright.scores import best
-from tilewright.store import existing_store
+from tilewright.store import FILE, existing_store
 
 LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
@@ -29,9 +29,12 @@ LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 def add_tools(server: MCPServer[None], project: Project) -> None:
     @server.tool(title="Read a run's best kernel", annotations=LOOKS)
     @explained()
-    def best_kernel(run: Name_of_run) -> str:
-        """The source of the best kernel so far, which may be the one that the run began with."""
-        return _best_source(_load(project, run))
+    def best_kernel(run: Name_of_run) -> BestKernel:
+        """The best kernel so far with its source. Attempt 0 is the one that the run began with."""
+        loaded = _load(project, run)
+        source, found = _best_source(loaded), best_of(loaded)
+        assert found is not None
+        return BestKernel(run=loaded.id, source=source, **found.model_dump())
 
     @server.tool(title="Read a run's history", annotations=LOOKS)
     @explained()
@@ -53,6 +56,8 @@ def add_tools(server: MCPServer[None], project: Project) -> None:
     @explained()
     def lessons(count: Annotated[int, Field(ge=1, le=200)] = 30) -> list[Learned]:
         """What language models learned in earlier runs, the newest first, each with the condition it holds under."""
+        if not (project.results / FILE).exists():
+            return []
         with closing(existing_store(project.results)) as store:
             rows = store.lessons()[:count]
         return [

@@ -18,14 +18,24 @@ from tilewright.lm.models import parse_models
 from tilewright.mcp.answers import Best, RunState, Tried
 from tilewright.mcp.answers import Runs as RunList
 from tilewright.mcp.bench import Bench
-from tilewright.mcp.explaining import explained
-from tilewright.mcp.judging import PATIENCE_S, Inputs, Name, Precision, Problems, Reference, Wait, short_or_none
+from tilewright.mcp.explaining import explained, for_agents
+from tilewright.mcp.judging import (
+    PATIENCE_S,
+    Inputs,
+    Name,
+    Precision,
+    Problems,
+    Reference,
+    Wait,
+    Workload,
+    short_or_none,
+)
 from tilewright.mcp.project import Project, short
 from tilewright.mcp.runs import Child, Runs
 from tilewright.records import Attempt, Run
 from tilewright.report import words
 from tilewright.scores import best, gain, score
-from tilewright.store import existing_store
+from tilewright.store import FILE, existing_store
 
 WORKS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
 LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -51,13 +61,15 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench, runs: Run
         max_iterations: Annotated[int, Field(ge=1, le=50, description="Turns at most.")] = 5,
         tune_budget: Annotated[int, Field(ge=0, le=500, description="Knob settings tried per turn.")] = 24,
         candidates: Annotated[int, Field(ge=0, le=50, description="Structure changes tried per turn.")] = 4,
-        max_evaluations: Annotated[int | None, Field(ge=1)] = None,
+        max_evaluations: Annotated[int | None, Field(ge=1, description="Candidates judged at most.")] = None,
+        max_gpu_seconds: Annotated[float | None, Field(gt=0, description="Of the GPU, for timing.")] = None,
         max_wall: Annotated[float | None, Field(gt=0, description="Seconds the run may take.")] = None,
         max_usd: Annotated[float | None, Field(gt=0, description="What the model may cost.")] = None,
         reference: Reference = None,
         problems: Problems = None,
         inputs: Inputs = None,
         precision: Precision = "fp16",
+        workload: Workload = None,
     ) -> RunState:
         """Make a kernel faster, turn by turn. Answers at once; `watch_run` says how it goes.
 
@@ -69,9 +81,11 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench, runs: Run
         config.kernel_file, config.model = path, _model(model, max_usd, project)
         config.target_speedup, config.max_iterations = target_speedup, max_iterations
         config.tune_budget, config.candidates = tune_budget, candidates
-        config.max_evaluations, config.max_wall, config.max_usd = max_evaluations, max_wall, max_usd
+        config.max_evaluations, config.max_gpu_seconds = max_evaluations, max_gpu_seconds
+        config.max_wall, config.max_usd = max_wall, max_usd
         config.reference, config.problems = project.reference(reference), str(folder) if folder else None
         config.inputs, config.precision = short_or_none(inputs), precision
+        config.workload = tuple(workload or ())
         config.no_save = not project.is_ours(path)
         return _state(project, runs, runs.start(config).run)
 
@@ -89,16 +103,20 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench, runs: Run
 
     @server.tool(title="Watch a run", annotations=LOOKS)
     async def watch_run(run: Name_of_run, context: Context[Any, Any], wait_s: Wait = PATIENCE_S) -> RunState:
-        """How a run goes. Waits until it has ended or the time is over, and reports each attempt meanwhile."""
+        """How a run goes. Waits until it has ended or the time is over, and reports what it does meanwhile."""
         with explained():
             name = await anyio.to_thread.run_sync(_find, project, run)
-            child, until = runs.of(name), time.monotonic() + wait_s
-            told = 0
+            child, began = runs.of(name), time.monotonic()
+            tried, doing = 0, ""
             while child is not None:
-                for attempt, text in child.tried[told:]:
-                    told += 1
-                    await context.report_progress(attempt, None, text)
-                if child.ended or time.monotonic() >= until:
+                news = child.tried[tried:]
+                tried += len(news)
+                if child.doing != doing:
+                    doing = child.doing
+                    news.append(doing)
+                for text in news:  # each with a larger number than the one before, as the protocol wants it
+                    await context.report_progress(time.monotonic() - began, None, text)
+                if child.ended or time.monotonic() - began >= wait_s:
                     break
                 await anyio.sleep(_LOOK_S)
             return await anyio.to_thread.run_sync(_state, project, runs, name)
@@ -115,12 +133,19 @@ def add_tools(server: MCPServer[None], project: Project, bench: Bench, runs: Run
     @explained()
     def list_runs(count: Annotated[int, Field(ge=1, le=100)] = 10) -> RunList:
         """The stored runs, the newest first."""
-        with closing(existing_store(project.results)) as store:
-            names = store.runs()
+        names = stored_names(project)
         return RunList(
             runs=[_state(project, runs, name, shown=0) for name in names[:count]],
             left_out=max(0, len(names) - count),
         )
+
+
+def stored_names(project: Project) -> tuple[str, ...]:
+    """The runs in the project's store, the newest first; none where there is no store yet."""
+    if not (project.results / FILE).exists():
+        return ()
+    with closing(existing_store(project.results)) as store:
+        return store.runs()
 
 
 def _config(project: Project, bench: Bench) -> OptimizationConfig:
@@ -157,10 +182,11 @@ def _state(project: Project, runs: Runs, name: str, shown: int = SHOWN) -> RunSt
         kernel=run.kernel_path,
         state="running" if going else "ended" if run.stop_reason else "unfinished",
         stop_reason=run.stop_reason,
-        stop_detail=run.stop_detail or (child.failed if child else ""),
+        stop_detail=for_agents(run.stop_detail or (child.failed if child else "")),
+        doing=child.doing if child and going else "",
         attempts=len(run.attempts),
         last=[_tried(attempt) for attempt in run.attempts[max(0, len(run.attempts) - shown) :]],
-        best=_best(run),
+        best=best_of(run),
         saved=child.saved if child else None,
         seconds=round(run.seconds, 1),
         next=_next(run, child, going),
@@ -189,7 +215,8 @@ def _tried(attempt: Attempt) -> Tried:
     )
 
 
-def _best(run: Run) -> Best | None:
+def best_of(run: Run) -> Best | None:
+    """None where nothing was right yet."""
     holder, gained = best(run), gain(run)
     value = score(holder.evaluation) if holder else None
     if holder is None or value is None:

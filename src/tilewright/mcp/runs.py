@@ -28,8 +28,10 @@ class Child:
     process: subprocess.Popen[str]
     changed: threading.Condition = field(default_factory=threading.Condition)
     run: str = ""
-    tried: list[tuple[int, str]] = field(default_factory=list)
-    """Attempt and what became of it."""
+    tried: list[str] = field(default_factory=list)
+    """Attempts and what became of them, in words."""
+    doing: str = ""
+    """What it did last, in words."""
     saved: str | None = None
     failed: str = ""
     asked_to_stop: bool = False
@@ -115,7 +117,9 @@ def _hear(child: Child, event: dict[str, Any]) -> None:
         case "started":
             child.run = event["run"]
         case "tried":
-            child.tried.append((event["attempt"], event["text"]))
+            child.tried.append(event["text"])
+        case "doing":
+            child.doing = event["text"]
         case "ended":
             child.saved = event["saved"]
         case "failed":

@@ -43,6 +43,7 @@ async def refusal(client: Any, tool: str, **arguments: Any) -> str:
 
 def test_an_agent_analyses_rewrites_evaluates_and_optimises_a_shipped_kernel(tmp_path: Path) -> None:
     heard: list[str] = []
+    shipped = sorted(corpus_root().rglob("1_48*"))
 
     async def hear(progress: float, total: float | None, message: str | None) -> None:
         heard.append(message or "")
@@ -75,6 +76,9 @@ def test_an_agent_analyses_rewrites_evaluates_and_optimises_a_shipped_kernel(tmp
             client, "evaluate_candidate", kernel="1_48", source=source.replace("/= reduced", "/= reduced * 2")
         )
         assert wrong["outcome"] == "wrong" and "first at" in wrong["reasons"][0]["message"]
+        right = await judged(client, "evaluate_candidate", kernel="1_48", source=source)
+        low, high = right["estimated_interval_ms"]
+        assert right["outcome"] == "estimated" and low < right["estimated_ms"] < high
 
         state = begun
         while state["state"] == "running":
@@ -82,20 +86,24 @@ def test_an_agent_analyses_rewrites_evaluates_and_optimises_a_shipped_kernel(tmp
             state = watched.structured_content
         assert state["stop_reason"] == "iterations" and state["attempts"] >= 2 and state["saved"] is None
         assert state["best"]["estimated_ms"] > 0 and state["best"]["speedup_ratio"] is None
-        assert any(said.startswith("#0 ") for said in heard) and "judging" in heard
+        assert any(said.startswith("#0 ") for said in heard) and any(s.startswith("trying ") for s in heard)
+        assert any("the first takes longest" in s for s in heard)
 
         history = await answer(client, "run_history", run=run, first=1, count=1)
         assert history["attempts"][0]["code_change"] and history["left_out"] == state["attempts"] - 2
         best = await answer(client, "best_kernel", run="last")
         resource = await client.read_resource(f"tilewright://runs/{run}/best.py")
-        assert resource.contents[0].text == best["result"] and "class ModelNew" in best["result"]
+        assert resource.contents[0].text == best["source"] and "class ModelNew" in best["source"]
+        assert best["attempt"] == state["best"]["attempt"] and best["speedup_ratio"] is None
+        listed = {str(one.uri): one for one in (await client.list_resources()).resources}
+        assert listed[f"tilewright://runs/{run}/best.py"].mime_type == "text/x-python" and len(listed) == 3
         report = await client.read_resource(f"tilewright://runs/{run}/report.md")
         assert run in report.contents[0].text
         assert (await answer(client, "lessons"))["result"] == []
         assert [one["run"] for one in (await answer(client, "list_runs"))["runs"]] == [run]
 
     serve(tmp_path, agent)
-    assert not list(corpus_root().rglob("*candidate_est*")), "nothing is written beside a shipped kernel"
+    assert sorted(corpus_root().rglob("1_48*")) == shipped, "nothing is written beside a shipped kernel"
 
 
 def test_what_is_outside_too_large_or_unknown_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -111,7 +119,19 @@ def test_what_is_outside_too_large_or_unknown_is_refused_with_what_to_do(tmp_pat
         assert "200,000" in await refusal(client, "evaluate_candidate", kernel="1_48", source="#" * 200_001)
         assert "4,000" in await refusal(client, "find_similar_kernels", query="x" * 4_001)
         assert "one of both" in await refusal(client, "find_similar_kernels")
-        assert "`tilewright list`" in await refusal(client, "analyze_kernel", kernel="1_999")
+        assert "list_kernels with slow_only=false" in await refusal(client, "analyze_kernel", kernel="1_999")
+        assert "Start one: start_run" in await refusal(client, "best_kernel", run="last")
+        assert (await answer(client, "list_runs"))["runs"] == [] == (await answer(client, "lessons"))["result"]
+        assert not (await client.list_resources()).resources
+        assert "source: line 1: not Python" in await refusal(
+            client, "evaluate_candidate", kernel="1_48", source="def f(:"
+        )
+        assert "inputs gives a function" in await refusal(client, "analyze_kernel", kernel="1_48", inputs="fp16[8]")
+        misspelt = await refusal(client, "evaluate_candidate", kernel="1_48", efort="quick")
+        assert "no argument 'efort'" in misspelt and "Did you mean 'effort'?" in misspelt
+        precision = await refusal(client, "analyze_kernel", kernel="1_48", precision="fp8")
+        assert precision == "analyze_kernel: precision: Input should be 'fp16', 'bf16' or 'fp32'"
+        assert "Did you mean 'list_runs'?" in await refusal(client, "list_run")
         assert "max_usd" in await refusal(client, "start_run", kernel="1_48", model="openai/o3")
         assert "holds no run yet" in await refusal(client, "watch_run", run="nope")
         assert "no job 'nope'" in await refusal(client, "get_answer", job="nope")
@@ -134,5 +154,6 @@ def test_every_tool_is_described_and_answers_with_a_schema(tmp_path: Path) -> No
     async def agent(client: Any) -> None:
         for tool in (await client.list_tools()).tools:
             assert tool.description and tool.title and tool.output_schema and tool.annotations, tool.name
+            assert tool.input_schema["additionalProperties"] is False
 
     serve(tmp_path, agent)
