@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tilewright.batching.book import Batch, Place, write
 from tilewright.errors import MissingDependency
 from tilewright.report import picture
 from tilewright.store import FILE, Store
@@ -181,7 +182,8 @@ def test_no_page_is_wider_than_the_screen(
 ) -> None:
     stored(tmp_path, searched_run(20))
     stored(tmp_path, replace(searched_run(3), id="bbbb"), ended=False)
-    for place in ("", "runs/bbbb", "compare?run=1122abcdef&run=bbbb"):
+    write(tmp_path, Batch("friday", "0", (), "2026-11-22", (Place("a/long/path/of/a/kernel_1_48.py", "bbbb"),)))
+    for place in ("", "runs/bbbb", "batches/friday", "compare?run=1122abcdef&run=bbbb"):
         size = {"width": width, "height": 900}
         page, amiss = opened(browser, served.address + place, viewport=size, color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") == width and not amiss

@@ -81,10 +81,13 @@ def opened(browser: Any, page: str, folder: Path, **options: Any) -> tuple[Any, 
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "scheme"), [("light", 1000, "light"), ("dark", 1000, "dark"), ("phone", 390, "light")]
+    ("name", "width", "height", "scheme"),
+    [("light", 1000, 4400, "light"), ("dark", 1000, 2200, "dark"), ("phone", 390, 4400, "light")],
 )
-def test_the_page_looks_as_it_did(browser: Any, tmp_path: Path, name: str, width: int, scheme: str) -> None:
-    size = {"width": width, "height": 2200}
+def test_the_page_looks_as_it_did(
+    browser: Any, tmp_path: Path, name: str, width: int, height: int, scheme: str
+) -> None:
+    size = {"width": width, "height": height}
     page, amiss = opened(browser, report(searched_run(50), ()), tmp_path, viewport=size, color_scheme=scheme)
     if not page.evaluate("document.fonts.check('16px \"DejaVu Sans\"')"):
         pytest.skip("the pictures were made with DejaVu Sans, which is not here")
@@ -113,12 +116,23 @@ def test_changes_are_drawn_when_asked_for_and_stay_text(browser: Any, tmp_path: 
     assert not amiss
 
 
+def test_all_that_changed_on_the_way_to_the_best_is_drawn(browser: Any, tmp_path: Path) -> None:
+    page, amiss = opened(browser, report(searched_run(12), ()), tmp_path)
+    page.click("text=What changed in all")
+    page.wait_for_selector(".changes .code .added")
+    page.click("text=What changed in all")
+    page.wait_for_selector(".changes:not(:has(.code))")
+    assert not amiss
+
+
 def test_links_filter_and_keys_lead_to_candidates(browser: Any, tmp_path: Path) -> None:
     page, amiss = opened(browser, report(searched_run(50), ()), tmp_path)
     page.evaluate("location.hash = '#c7'")
     page.wait_for_selector("#c7[open]")
     page.keyboard.press("Enter")
     page.wait_for_selector("#c7:not([open])", state="attached")
+    page.locator('.plot [data-to="c9"]').first.click()
+    page.wait_for_selector("#c9[open]")
     page.select_option("#fate", "failed")
     assert page.inner_text("#count") == "11 of 50"
     page.fill("#words", "illegal memory")

@@ -9,7 +9,7 @@ from importlib.resources import files
 from string import Template
 
 from tilewright.records import Run
-from tilewright.report.page import account, candidates, headline, progress, roofline, surface, timesplit, tree
+from tilewright.report.page import account, candidates, headline, progress, roofline, surface, timesplit, tree, way
 from tilewright.report.page.known import Known
 from tilewright.report.page.markup import Html, folded, joined, table, tag
 from tilewright.report.page.shown import Shows, shows
@@ -24,6 +24,7 @@ def page(run: Run, known: Known) -> str:
 def parts(run: Shows, known: Known) -> dict[str, Html]:
     """What the page shows, by the names of its parts: the headline, links to the sections, the sections."""
     sections = {
+        "What made it faster": way.way(run),
         "Turn by turn": progress.progress(run),
         "How near the limit": roofline.rooflines(run, known),
         "Where the time goes": timesplit.timesplits(run, known),
@@ -35,14 +36,14 @@ def parts(run: Shows, known: Known) -> dict[str, Html]:
         "What it took": account.cost(run, known),
         "How to repeat it": _repeat(run, known),
     }
-    links = tag("nav", *(tag("a", title, href=f"#{_id(title)}") for title in sections), aria_label="Sections")
-    written = {_id(title): section(title, content) for title, content in sections.items()}
+    links = tag("nav", *(tag("a", title, href=f"#{section_id(title)}") for title in sections), aria_label="Sections")
+    written = {section_id(title): section(title, content) for title, content in sections.items()}
     return {"headline": headline.headline(run, known), "links": links, **written}
 
 
 def section(title: str, content: Html) -> Html:
     """Content under a title that can be linked to."""
-    return tag("section", tag("h2", title, id=_id(title)), content, aria_labelledby=_id(title))
+    return tag("section", tag("h2", title, id=section_id(title)), content, aria_labelledby=section_id(title))
 
 
 def masthead(title: str, below: str) -> Html:
@@ -95,7 +96,8 @@ def _title(run: Run) -> str:
     return f"{run.problem.name}: tilewright report {run.id}"
 
 
-def _id(title: str) -> str:
+def section_id(title: str) -> str:
+    """What a link to it says."""
     return title.lower().replace(" ", "-")
 
 

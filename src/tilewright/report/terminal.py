@@ -1,16 +1,21 @@
-"""A run on the screen: what is tried, why, what became of it. Plain lines where output is piped."""
+"""A run on the screen: what is tried, why, what became of it, and below how it stands. Plain lines where piped."""
 
 from __future__ import annotations
 
+import atexit
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
+from rich.text import Text
 
 from tilewright.records import Attempt, Candidate, Measured, Run
 from tilewright.report import words
 from tilewright.report.measured import details, over_seed_text
+from tilewright.report.status import Limits, status
 from tilewright.scores import best, gain, score
 
 ShareReached = Callable[[Attempt, str], "float | None"]
@@ -18,10 +23,24 @@ ShareReached = Callable[[Attempt, str], "float | None"]
 
 
 class TerminalWatcher:
-    """Writes to `console` (standard error, so that standard output carries results alone)."""
+    """Writes to `console` (standard error, so that standard output carries results alone).
 
-    def __init__(self, console: Console, verbose: bool = False, share_reached: ShareReached | None = None) -> None:
+    With `limits_of` a terminal shows below its lines what is under way and how much of them is left.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        verbose: bool = False,
+        share_reached: ShareReached | None = None,
+        limits_of: Callable[[Run], Limits] | None = None,
+    ) -> None:
         self._console, self._verbose, self._share_reached = console, verbose, share_reached
+        self._limits_of = limits_of
+        self._live: Live | None = None
+        self._stages: Mapping[str, int] = {}
+        self._run: Run | None = None
+        self._first: tuple[float, int] | None = None
         self._clock = time.monotonic()
         self._shown: tuple[int, str] | None = None
         self._best: int | None = None
@@ -31,6 +50,22 @@ class TerminalWatcher:
         self._say(f"[bold]tilewright[/] {escape(run.kernel_path)}  problem {escape(run.problem.name)}  run {run.id}")
         for note in run.notes:
             self._say(f"  {escape(note)}")
+        self._close()
+        self._clock, self._run, self._first, self._stages = time.monotonic(), run, None, {}
+        if self._limits_of is not None and self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._say(f"  Ctrl-C stops it and loses nothing; to go on: tilewright resume {run.id}")
+            self._live = Live(
+                get_renderable=partial(self._status, self._limits_of(run)),
+                console=self._console,
+                refresh_per_second=2,
+                transient=True,
+                redirect_stdout=False,
+            )
+            atexit.register(self._close)  # an error may end the run in between: the cursor is to be seen again
+            self._live.start()
+
+    def under_way(self, stages: Mapping[str, int]) -> None:
+        self._stages = stages
 
     def trying(self, candidate: Candidate, phase: str, turn: int) -> None:
         if self._shown != (turn, phase):
@@ -41,6 +76,8 @@ class TerminalWatcher:
     def tried(self, run: Run, attempt: Attempt) -> None:
         holder = best(run)
         is_new_best = holder is not None and holder.index == attempt.index and attempt.index != self._best
+        self._first = self._first or (time.monotonic(), len(run.attempts))
+        self._run = run
         mark = "[green]best[/] " if is_new_best and attempt.phase != "seed" else ""
         self._best = holder.index if holder else None
         spent = f"{len(run.attempts)} evaluated, {time.monotonic() - self._clock:.0f} s"
@@ -48,7 +85,7 @@ class TerminalWatcher:
         offset = run.line_offset if attempt.phase == "seed" else 0
         share = self._share_reached(attempt, run.gpu) if self._share_reached else None
         text = words.attempted(attempt, offset, share)
-        what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt)}: "
+        what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt).rstrip('.')}: "
         self._say(f"  #{attempt.index:<3} {escape(what)}{mark}{escape(text)}")
         measurement = attempt.evaluation.measurement if isinstance(attempt.evaluation, Measured) else None
         if measurement and (is_new_best or self._verbose or measurement.trust == "C"):
@@ -65,6 +102,7 @@ class TerminalWatcher:
         self._say(f"  {escape(message)}")
 
     def stopped(self, run: Run) -> None:
+        self._close()
         tried = len(run.attempts) - 1
         self._say(
             f"[bold]stopped[/]: {run.stop_reason} ({escape(run.stop_detail)}) "
@@ -73,6 +111,29 @@ class TerminalWatcher:
 
     def _say(self, markup: str) -> None:
         self._console.print(markup, highlight=False, soft_wrap=True)
+
+    def _status(self, limits: Limits) -> Text:
+        run, now = self._run, time.monotonic()
+        if run is None:
+            return Text()
+        elapsed_s = run.seconds + now - self._clock
+        return Text(
+            status(run, self._stages, limits, elapsed_s, self._each_s(run, now)),
+            style="dim",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+
+    def _each_s(self, run: Run, now: float) -> float | None:
+        """What a candidate took since the first of this process, for which much had to be begun."""
+        since, known = self._first or (now, len(run.attempts))
+        tried = len(run.attempts) - known
+        return (now - since) / tried if tried else None
+
+    def _close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
 
 class QuietWatcher:
@@ -92,7 +153,7 @@ class QuietWatcher:
 def result_line(run: Run, path: str | None, share_reached: float | None = None) -> str:
     """The one line that `--quiet` leaves. `share_reached` is the best attempt's, of what the GPU allows."""
     holder = gain(run)
-    where = f" -> {path}" if path else ""
+    where = f"{f' -> {path}' if path else ''}{_end(run)}"
     if holder and share_reached is not None:
         where = f"; {words.of_limit(share_reached, not isinstance(holder[1].evaluation, Measured))}{where}"
     if holder is None and run.stop_reason.startswith("awaiting"):
@@ -108,3 +169,10 @@ def result_line(run: Run, path: str | None, share_reached: float | None = None) 
     paired = over_seed_text(top.evaluation.measurement)
     grown = f"; {paired}" if paired else ""
     return f"{run.kernel_path}: {before} -> {words.outcome(top.evaluation)}{grown}{where}"
+
+
+def _end(run: Run) -> str:
+    """Why the run stopped. What it waits for may be long, and is said by itself."""
+    if run.stop_reason.startswith("awaiting"):
+        return f"; waits: {run.stop_reason}"
+    return f"; stopped: {run.stop_reason} ({run.stop_detail})" if run.stop_reason else ""

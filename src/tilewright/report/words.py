@@ -18,6 +18,7 @@ from tilewright.records import (
     Verified,
     Wrong,
 )
+from tilewright.scores import AT_LIMIT
 
 
 def outcome(evaluation: Evaluation | None, error: str = "", line_offset: int = 0) -> str:
@@ -58,9 +59,10 @@ def estimate_ms(estimate: Estimate) -> str:
 
 
 def of_limit(share: float, estimated: bool) -> str:
-    """How much of what the GPU allows the problem was reached: "87% of the limit"."""
+    """How much of what the GPU allows the problem was reached: "87% of the limit". Above it no number means much."""
     percent = f"{share:.0%}" if share >= 0.095 else f"{100 * share:.2g}%"
-    return f"{'est. ' if estimated else ''}{percent} of the limit"
+    reached = f"{percent} of" if share <= 1 else "at" if share <= AT_LIMIT else "beyond"
+    return f"{'est. ' if estimated else ''}{reached} the limit"
 
 
 def limit(workload: str, candidate_ms: float, floor_ms: float, rate: str, estimated: bool) -> str:

@@ -67,7 +67,7 @@ def _not_alike(one: Side, other: Side) -> Iterator[str]:
 
 def _side(side: Side) -> Html:
     link = tag("a", f"Run {side.run.id}", href=f"/runs/{quote(side.run.id)}")
-    return tag("div", tag("h2", link), headline.headline(side.shows, side.known))
+    return tag("div", tag("h2", link), headline.headline(side.shows, side.known, f"Result of run {side.run.id}"))
 
 
 def _plot(one: Side, other: Side) -> Html:

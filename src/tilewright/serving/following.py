@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +12,19 @@ from typing import Literal
 
 from tilewright import jsonform, storeformat
 from tilewright.errors import StoreError, UsageError
+from tilewright.hardware import Gpu
+from tilewright.owner import alive
 from tilewright.records import Attempt, Interaction, Run
-from tilewright.store import FILE, alive
+from tilewright.store import FILE, as_changed
 
 State = Literal["going on", "ended", "killed"]
 """`killed`: it has not ended, and the process that worked on it is gone."""
 _REMEMBERED = 4
 """Runs that are kept with all their attempts, so that only new ones are read: about 10 MB each, where long."""
-_WITH_INTERACTIONS = 3
+_WITH_INTERACTIONS, _WITH_GPUS, _WITH_CHANGES = 3, 4, 6
 """The first version of the format that has them; an older store gets them when a run is next written to it."""
+
+_ENTRIES = "SELECT id, stop_reason, owner, (SELECT count(*) FROM attempt WHERE run_id = id) FROM run "
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Followed:
-    """A run as far as it has come. Its exchanges with language models are without their texts."""
+    """A run as far as it has come. Its exchanges with language models are without their texts; `gpu` is what was
+    known of its GPU when it began, None for a run of an older tilewright."""
 
     run: Run
     interactions: tuple[Interaction, ...]
     state: State
+    gpu: Gpu | None
 
 
 @dataclass
@@ -88,12 +94,15 @@ class Following:
         with self._reading() as db:
             if db is None:
                 return []
-            rows = db.execute(
-                "SELECT id, stop_reason, owner, (SELECT count(*) FROM attempt WHERE run_id = id) "
-                "FROM run ORDER BY rowid DESC LIMIT ?",
-                (most,),
-            ).fetchall()
-        return [Entry(id_, _state(reason, owner), reason, attempts) for id_, reason, owner, attempts in rows]
+            rows = db.execute(_ENTRIES + "ORDER BY rowid DESC LIMIT ?", (most,)).fetchall()
+        return [_entry(*row) for row in rows]
+
+    def entries_of(self, run_ids: Sequence[str]) -> list[Entry]:
+        """Of those that there are."""
+        with self._reading() as db:
+            select = _ENTRIES + "WHERE id = ?"
+            rows = [row for id_ in run_ids if db for row in db.execute(select, (id_,))]
+        return [_entry(*row) for row in rows]
 
     def run(self, run_id: str) -> Followed:
         """`UsageError` where there is none of that id."""
@@ -104,7 +113,7 @@ class Following:
                 del self._runs[next(iter(self._runs))]
             _read_on(db, run_id, read)
             run = replace(run, attempts=tuple(read.attempts))
-            return Followed(run, tuple(read.interactions), _state(run.stop_reason, owner))
+            return Followed(run, tuple(read.interactions), _state(run.stop_reason, owner), _gpu(db, run_id))
 
     def outline(self, run_id: str) -> Run:
         """A run whose attempts are without evidence and findings, which is most of what there is to read."""
@@ -116,6 +125,15 @@ class Following:
             )
             return replace(run, attempts=tuple(jsonform.loads(Attempt, row[0]) for row in rows))
 
+    def of_attempt(self, run_id: str, number: int) -> Followed:
+        """A run with that attempt alone, where what came before it isn't needed."""
+        with self._reading_run(run_id) as (db, run, owner):
+            select = "SELECT record FROM attempt WHERE run_id = ? AND number = ?"
+            rows = db.execute(select, (run_id, number)).fetchall()
+            alone = replace(run, attempts=tuple(jsonform.loads(Attempt, row[0]) for row in rows))
+            asked = tuple(told for _, told in _interactions(db, run_id, 0))
+            return Followed(alone, asked, _state(run.stop_reason, owner), _gpu(db, run_id))
+
     @contextmanager
     def _reading_run(self, run_id: str) -> Iterator[tuple[sqlite3.Connection, Run, str]]:
         """The store, a run without its attempts, and who works on it."""
@@ -125,6 +143,8 @@ class Following:
             if db is None or row is None:
                 raise UsageError(f"There is no run {run_id!r} here.")
             run = jsonform.loads(Run, row[0])
+            if _format(db) >= _WITH_CHANGES:
+                run = as_changed(db, run)
             yield db, replace(run, stop_reason=row[1], stop_detail=row[2], seconds=row[3]), row[4]
 
     @contextmanager
@@ -156,15 +176,36 @@ def _read_on(db: sqlite3.Connection, run_id: str, read: _Read) -> None:
     last = read.attempts[-1].index if read.attempts else -1
     attempts = "SELECT record FROM attempt WHERE run_id = ? AND number > ? ORDER BY number"
     read.attempts += [jsonform.loads(Attempt, row[0]) for row in db.execute(attempts, (run_id, last))]
-    if db.execute("PRAGMA user_version").fetchone()[0] < _WITH_INTERACTIONS:
-        return
-    interactions = (
+    for number, interaction in _interactions(db, run_id, read.last_interaction):
+        read.interactions.append(interaction)
+        read.last_interaction = number
+
+
+def _interactions(db: sqlite3.Connection, run_id: str, after: int) -> list[tuple[int, Interaction]]:
+    """With their places in the store, and without their texts."""
+    if _format(db) < _WITH_INTERACTIONS:
+        return []
+    select = (
         "SELECT rowid, json_set(record, '$.messages', json_array(), '$.answer', '') FROM interaction "
         "WHERE run_id = ? AND rowid > ? ORDER BY rowid"
     )
-    for number, record in db.execute(interactions, (run_id, read.last_interaction)).fetchall():
-        read.interactions.append(jsonform.loads(Interaction, record))
-        read.last_interaction = number
+    rows = db.execute(select, (run_id, after)).fetchall()
+    return [(number, jsonform.loads(Interaction, record)) for number, record in rows]
+
+
+def _gpu(db: sqlite3.Connection, run_id: str) -> Gpu | None:
+    if _format(db) < _WITH_GPUS:
+        return None
+    row = db.execute("SELECT record FROM gpu WHERE run_id = ?", (run_id,)).fetchone()
+    return jsonform.loads(Gpu, row[0]) if row else None
+
+
+def _format(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _entry(run_id: str, stop_reason: str, owner: str, attempts: int) -> Entry:
+    return Entry(run_id, _state(stop_reason, owner), stop_reason, attempts)
 
 
 def _state(stop_reason: str, owner: str) -> State:

@@ -15,15 +15,14 @@ from tilewright.serving.following import Entry, State
 from tilewright.serving.live import View
 
 
-def view(rows: Sequence[Html], folder: str, most: int) -> View:
-    """Of rows that `row` made, the newest first; `most` is how many there can be."""
+def view(batches: Html, rows: Sequence[Html], folder: str, most: int) -> View:
+    """Of links to batches, and rows that `row` made, the newest first; `most` is how many there can be."""
     # a form, so that two runs can be compared without scripts too
     listed = tag("form", _controls(len(rows)), tag("ul", *rows, class_="runs", id="runs"), action="/compare")
     none = tag("p", "No run yet. Start one and it appears here: tilewright optimize KERNEL --model none")
     older = tag("p", f"These are the newest {most}. Of an older one: tilewright report RUN", class_="soft")
-    return View(
-        "Runs", f"in {folder}", {"runs": listed, "note": none if not rows else older if len(rows) == most else Html()}
-    )
+    note = none if not rows else older if len(rows) == most else Html()
+    return View("Runs", f"in {folder}", {"batches": batches, "runs": listed, "note": note})
 
 
 def row(entry: Entry, run: Run) -> Html:

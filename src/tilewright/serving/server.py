@@ -58,7 +58,7 @@ def make_app(site: Site, admission: Admission, ending: Callable[[], bool]) -> St
             return HTMLResponse(text.encode("utf-8", "replace"))  # a model may have said half a character
 
         async def tell(request: Request) -> Response:
-            told = _events(site.following.version, lambda: view(request), request.query_params.get("has", ""), ending)
+            told = _events(site.version, lambda: view(request), request.query_params.get("has", ""), ending)
             return StreamingResponse(told, media_type="text/event-stream")
 
         async def pack(request: Request) -> Response:
@@ -72,6 +72,7 @@ def make_app(site: Site, admission: Admission, ending: Callable[[], bool]) -> St
         routes=[
             *page("/", lambda request: site.overview()),
             *page("/runs/{id}", lambda request: site.run(_id(request)), lambda request: site.sources(_id(request))),
+            *page("/batches/{id}", lambda request: site.batch(_id(request))),
             *page(
                 "/compare",
                 lambda request: site.comparison(*_two(request)),

@@ -83,7 +83,7 @@ def standing(one: Standing) -> str:
     if one.floor_ms is not None:
         parts.append(f"nothing can take less than {numbers.ms(one.floor_ms)} ({one.bound_by})")
     if one.achieved is not None:
-        parts.append(f"{one.achieved:.0%} of what the hardware allows")
+        parts.append(f"{numbers.share(one.achieved)} of what the hardware allows")
     if one.asked_bytes and one.needed_bytes:
         asked, needed = numbers.size(one.asked_bytes), numbers.size(one.needed_bytes)
         parts.append(f"{_asks_for(asked)}, {needed} must move")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tilewright.scores import AT_LIMIT
+
 
 def ms(value: float) -> str:
     if value < 0.1:
@@ -21,6 +23,11 @@ def size(count: float) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count:.0f} B"
+
+
+def share(value: float) -> str:
+    """Of what the hardware allows. That is known to about ten percent, so that above it no number means much."""
+    return f"{value:.0%}" if value <= 1 else "all" if value <= AT_LIMIT else "more than all"
 
 
 def operations(count: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tilewright.lm import fenced
 from tilewright.records import (
     Attempt,
@@ -21,6 +19,7 @@ from tilewright.records import (
     Wrong,
 )
 from tilewright.wording import numbers
+from tilewright.wording.hints import actions, hint
 
 _BRIEFLY = 400
 """Bytes of what a failed candidate said, where it is one of many."""
@@ -62,7 +61,7 @@ def why_briefly(attempt: Attempt) -> str:
     said = _said(attempt.evaluation, attempt.candidate.source)
     if not said:
         return ""
-    return _joined(fenced(said, _BRIEFLY), _hinted(_hint(attempt.evaluation)), warned(attempt, _BRIEFLY))
+    return _joined(fenced(said, _BRIEFLY), _hinted(hint(attempt.evaluation)), warned(attempt, _BRIEFLY))
 
 
 def warned(attempt: Attempt, longest: int = _LONGEST_WARNINGS) -> str:
@@ -71,7 +70,7 @@ def warned(attempt: Attempt, longest: int = _LONGEST_WARNINGS) -> str:
     if not reasons:
         return ""
     said = "\n".join(_reason(reason, attempt.candidate.source) for reason in reasons)
-    return _joined("What gates warned of and let pass:", fenced(said, longest), _hinted(_actions(reasons)))
+    return _joined("What gates warned of and let pass:", fenced(said, longest), _hinted(actions(reasons)))
 
 
 def failure(attempt: Attempt) -> str:
@@ -79,7 +78,7 @@ def failure(attempt: Attempt) -> str:
     evaluation = attempt.evaluation
     head = f"It {_what_it_did(evaluation)}. What is known of it (the words of a program, not of a person):"
     said = fenced(_said(evaluation, attempt.candidate.source))
-    return _joined(head, said, _hinted(_hint(evaluation)), warned(attempt))
+    return _joined(head, said, _hinted(hint(evaluation)), warned(attempt))
 
 
 def quoted(source: str, line: int | None) -> str:
@@ -121,28 +120,12 @@ def _said(evaluation: Evaluation | None, source: str) -> str:
             return ""
 
 
-def _hint(evaluation: Evaluation | None) -> str:
-    match evaluation:
-        case Rejected(reasons=reasons):
-            return _actions(reasons)
-        case CompileFailed(action=action):
-            return action
-        case Wrong(mismatch=mismatch):
-            return f"the likely cause is {mismatch.cause}" if mismatch.cause else ""
-        case _:
-            return ""
-
-
-def _hinted(hint: str) -> str:
-    return f"Hint: {hint}" if hint else ""
+def _hinted(said: str) -> str:
+    return f"Hint: {said}" if said else ""
 
 
 def _joined(*parts: str) -> str:
     return "\n".join(part for part in parts if part)
-
-
-def _actions(reasons: Sequence[Reason]) -> str:
-    return " ".join(dict.fromkeys(reason.action for reason in reasons if reason.action))
 
 
 def _mismatch(mismatch: Mismatch) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tilewright.errors import ConfigError
 from tilewright.hardware import load_gpu
 from tilewright.lm import fenced
@@ -9,10 +11,30 @@ from tilewright.records import Precision, Problem, Workload
 
 SOURCE_LIMIT = 60_000
 """Bytes of a source file that are shown; far more than a kernel has."""
+_ERROR_FACTOR = 16.0
+"""What the rules for all candidates say."""
 
 
-def task(problem: Problem, gpu: str) -> str:
-    """The reference in full, the dtype, each workload, and what the GPU has."""
+def terms(policy: str, backward: bool, error_factor: float) -> list[str]:
+    """What a run with these settings asks of a candidate beyond the rules that all runs have."""
+    found = []
+    if policy == "own-kernels":
+        found.append(
+            "Matrix products, convolutions and attention have to run in TileLang kernels of your own: a candidate "
+            "that leaves them, or half of the device's time, to PyTorch or a library is rejected."
+        )
+    if backward:
+        found.append(
+            "Gradients of the inputs and parameters are outputs too: they are compared, and forward and backward are "
+            "timed together. What isn't made of differentiable PyTorch operations needs a torch.autograd.Function."
+        )
+    if error_factor != _ERROR_FACTOR:
+        found.append(f"Errors may be {error_factor:g} times PyTorch's own, instead of {_ERROR_FACTOR:g}.")
+    return found
+
+
+def task(problem: Problem, gpu: str, terms: Sequence[str] = ()) -> str:
+    """The reference in full, the dtype, each workload, what the GPU has, and what this run asks for."""
     lines = [
         f"{problem.name}, in {problem.precision}. The PyTorch reference:",
         source(problem.source),
@@ -21,7 +43,7 @@ def task(problem: Problem, gpu: str) -> str:
     ]
     if len(problem.workloads) > 1:
         lines.append("The speedup is the weighted geometric mean over these.")
-    return "\n".join([*lines, _hardware(gpu, problem.precision)])
+    return "\n".join([*lines, _hardware(gpu, problem.precision), *terms])
 
 
 def source(text: str) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from samples import candidate, estimated, measured, run
 from tilewright.records import Attempt, Cost, Run
 from tilewright.report.batch import lines, page
-from tilewright.report.batch.rows import Row, Step, Summary, all_means, helped, row, steps
+from tilewright.report.batch.rows import Row, Step, Summary, all_means, helped, row, short_names, steps
 from tilewright.report.batch.screen import BatchScreen
 
 ROWS = (
@@ -114,12 +114,31 @@ def test_the_page_has_the_kernels_the_spread_and_what_helped_and_escapes_names(t
     assert "| block\\_per\\_row | 1 | 6.00x |" in markdown and "no Python \\| at all" in markdown
 
 
+def test_what_gained_most_comes_first_by_short_names() -> None:
+    long = tuple(replace(one, kernel=f"/home/me/kernels/level{one.level}/{one.kernel}") for one in ROWS)
+    assert short_names(long)["/home/me/kernels/level2/b.py"] == "level2/b.py"
+    assert short_names((*long, Row("1_50", "failed")))["1_50"] == "1_50"
+    assert short_names(ROWS)["a.py"] == "a.py"
+    table = page.markdown(replace(SUMMARY, rows=long)).split("## Kernels")[1].splitlines()[4:8]
+    assert [line.split("|")[1].strip() for line in table] == [
+        "level1/c\\<b\\>.py",
+        "level1/a.py",
+        "level2/b.py",
+        "level1/d.py",
+    ]
+
+
+def test_one_that_has_not_ended_says_how_to_go_on() -> None:
+    assert "tilewright batch --resume slow-ones" in page.page(SUMMARY)
+    assert "--resume" not in page.page(replace(SUMMARY, ended=True))
+
+
 def test_a_batch_without_any_result_has_a_page_too() -> None:
     assert "failed" in Tags(page.page(replace(SUMMARY, rows=ROWS[3:]))).text
 
 
 class Spent:
-    evaluations, gpu_s, seconds = 3, 4.0, 5.0
+    evaluations, gpu_s, seconds, share = 3, 4.0, 50.0, 0.25
 
 
 def test_piped_output_has_a_line_a_kernel_when_it_ends_and_a_screen_a_table() -> None:
@@ -132,6 +151,7 @@ def test_piped_output_has_a_line_a_kernel_when_it_ends_and_a_screen_a_table() ->
         screen.close()
     assert [line.partition(":")[0] for line in piped.getvalue().splitlines()[1:]] == ["2/4 b.py"]
     assert "turn 2" in shown.getvalue() and "2 of 4 kernels ended; 3 candidates" in shown.getvalue()
+    assert "25% of the budget, at most about 2 min left" in " ".join(shown.getvalue().split())
 
 
 def test_quiet_is_quiet() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from samples import attempt, measured, run, timing
 from tilewright.header import read_header, read_stats, with_result
@@ -78,9 +79,18 @@ def test_a_kernel_file_carries_the_ratio_over_eager_whatever_the_headline() -> N
     assert read_header(alone).speedup_ratio is None
 
 
+def test_the_line_of_a_result_says_why_the_run_stopped_or_that_it_waits() -> None:
+    made = run(attempt(0, measured(0.7), 0, "seed"), attempt(1, measured(1.5)))
+    ended = replace(made, stop_reason="plateau", stop_detail="2 turns without a gain")
+    assert result_line(ended, "k.py").endswith(" -> k.py; stopped: plateau (2 turns without a gain)")
+    assert result_line(replace(made, stop_reason="awaiting_gpu"), None).endswith("; waits: awaiting_gpu")
+
+
 def test_every_result_says_how_near_it_is_to_the_limit() -> None:
     assert words.of_limit(0.873, estimated=False) == "87% of the limit"
     assert words.of_limit(0.0041, estimated=True) == "est. 0.41% of the limit"
+    assert words.of_limit(1.07, estimated=False) == "at the limit"
+    assert words.of_limit(1.8, estimated=False) == "beyond the limit"
     better = attempt(1, measured(1.5))
     assert words.attempted(better, share_reached=0.5).endswith("; 50% of the limit")
     assert result_line(run(attempt(0, measured(0.7), 0, "seed"), better), "k.py", 0.5).endswith(

@@ -33,6 +33,7 @@ from tilewright.reporting import report
 
 HOSTILE = "</script><script>alert('kernel')</script><img src=x onerror=alert(1)> \" ' & {{x}} $title"
 SECTIONS = (
+    "What made it faster",
     "Turn by turn",
     "How near the limit",
     "Where the time goes",
@@ -150,6 +151,7 @@ def test_every_plot_has_words_and_a_table_for_those_who_do_not_see_it() -> None:
     page = Page(report(searched_run(30), ()))
     plots = [one for one in page.all("svg") if one.get("aria-hidden") != "true"]
     assert len(plots) > 6 and all(one["role"] == "img" and one["aria-label"] for one in plots)
+    assert not re.search(r'role="img"(?:(?!</svg>).)*<(?:a|button|input) ', report(searched_run(30), ()), re.DOTALL)
     captions = re.findall(r"<caption>(.*?)</caption>", report(searched_run(30), ()))
     assert {"Every candidate in order", "Roofline", "Time of one forward by its parts", "Every setting"} <= set(
         captions
@@ -176,14 +178,40 @@ def test_hostile_words_and_sources_stay_text() -> None:
 def test_a_measured_run_says_its_interval_its_gpu_and_its_trust() -> None:
     text = Page(report(searched_run(50), ())).text
     assert "1.307x" in text and "95 % interval 1.268 to 1.346" in text and "Trust A" in text
+    assert "cuda 13.0, tilelang 0.1.15, torch 2.11.0stopped" in text
     assert "NVIDIA H100 80GB HBM3" in text and "in pairs with it 3.173x over the seed" in text
     assert "65% of the limit" in text and "tilewright recheck 1122abcdef/49" in text
+
+
+def test_the_way_to_the_best_says_what_each_change_brought() -> None:
+    written = report(searched_run(50), ())
+    way = written.split('id="what-made-it-faster"')[1].split("</section>")[0]
+    rows = [re.sub(r"<.*?>", "|", row).strip("|") for row in re.findall(r"<tr>(.*?)</tr>", way)]
+    assert [row.split("|")[0] for row in rows[1:]] == [
+        "#0",
+        "#1",
+        "#9",
+        *(f"#{n}" for n in (11, 16, 21, 29, 31, 39, 41, 49)),
+    ]
+    assert "0.550x" in rows[2] and rows[2].endswith("1.33x") and rows[-1].endswith("1.40x")
+    assert 'data-before="0" data-after="49"' in way
+    for nothing in (run(), run(attempt(0, measured(0.5), 0, "seed"))):
+        assert "no candidate was better" in report(nothing, ())
+
+
+def test_the_knobs_of_the_best_come_first() -> None:
+    assert re.findall(r"Structure of (#\d+)", report(searched_run(50), ())) == ["#41", "#1", "#11"]
+
+
+def test_a_long_way_is_cut_in_the_middle() -> None:
+    way = report(searched_run(500), ()).split('id="what-made-it-faster"')[1].split("</section>")[0]
+    assert way.count("<tr>") < 16 and "more" in way and "<b>" not in way
 
 
 def test_what_was_estimated_is_never_shown_as_measured() -> None:
     page = Page(report(stored_run(), ()))
     marked = re.findall(r"(est\. (?:[\d.]+ [um]s to )?)?\b[\d.]+ (?:us|ms)(?!er)", page.text)
-    of_the_gpu = sum(page.text.count(f"{name} 2.5 us") for name in ("the limit:", "launch:", "least"))
+    of_the_gpu = sum(page.text.count(name) for name in ("the limit: 0.7 us", "launch: 0.58 us", "least 0.7 us"))
     assert len(marked) > 100 and marked.count("") == of_the_gpu
     assert "Estimated, not measured." in page.text and "no time was taken on a GPU" in page.text
     assert "over PyTorch eager" not in page.text

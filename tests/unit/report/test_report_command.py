@@ -12,6 +12,7 @@ import pytest
 from searched import searched_run
 
 from tilewright import cli
+from tilewright.batching.book import Batch, Place, write
 from tilewright.records import Run
 from tilewright.report import picture
 from tilewright.reporting import known_of, write_report
@@ -56,6 +57,25 @@ def test_a_file_can_be_named(capfd: pytest.CaptureFixture[str], results: Path) -
     assert code == 0 and out.endswith("run.md\n") and (results / "new" / "run.md").exists()
     code, _, err = report(capfd, results, "last", "--out", str(results / FILE / "x.html"))
     assert code == 1 and "--out FILE" in err
+
+
+def test_a_batch_is_reported_by_its_name(capfd: pytest.CaptureFixture[str], results: Path) -> None:
+    places = (
+        Place("kernels/2_12.py", "1122abcdef", "target"),
+        Place("nowhere.py", error="no such file"),
+        Place("x.py"),
+    )
+    write(results, Batch("friday", "0", (), "2026-11-22T09:30:00Z", places, 60.0))
+    code, out, _ = report(capfd, results, "friday")
+    page = results / "reports" / "batch-friday.html"
+    assert code == 0 and out == f"{page}\n" and 'href="1122abcdef.html"' in page.read_text()
+    _, out, _ = report(capfd, results, "friday", "--format", "json")
+    *kernels, last = map(json.loads, out.splitlines())
+    assert [one["state"] for one in kernels] == ["patience", "failed", "waits"]
+    assert kernels[0]["after"] == pytest.approx(0.77, abs=0.01) and kernels[0]["gpu_seconds"] > 10
+    assert last["batch"] == "friday" and last["gpu"] == "H100" and not last["ended"] and last["evaluations"] == 11
+    _, out, _ = report(capfd, results, "friday", "--format", "md")
+    assert out.startswith("# Batch friday on H100") and "no such file" in out and "--resume friday" in out
 
 
 def test_an_unknown_run_is_explained(capfd: pytest.CaptureFixture[str], results: Path) -> None:

@@ -17,8 +17,12 @@ from searched import searched_run  # noqa: E402
 from served import stored  # noqa: E402
 
 from tilewright.errors import StoreError, UsageError  # noqa: E402
+from tilewright.hardware import known_as, load_gpu  # noqa: E402
 from tilewright.records import Interaction, Message  # noqa: E402
+from tilewright.report.words import of_limit  # noqa: E402
+from tilewright.reporting import known_of  # noqa: E402
 from tilewright.serving.following import Following  # noqa: E402
+from tilewright.serving.site import Site  # noqa: E402
 from tilewright.store import FILE, Store  # noqa: E402
 
 RUN = searched_run(12)
@@ -53,6 +57,21 @@ def test_what_comes_is_read_once(tmp_path: Path) -> None:
     assert following.run(RUN.id).state == "ended"
     assert following.entries(5)[0].stop_reason == "patience"
     store.close()
+    following.close()
+
+
+def test_a_run_is_shown_by_what_its_gpu_was_known_to_reach_when_it_began(tmp_path: Path) -> None:
+    stored(tmp_path, RUN)
+    store = Store(tmp_path / FILE)
+    store.keep_gpu(RUN.id, replace(load_gpu("H100"), measured_tensor_flops=3.95e14, measured_copy_bytes_per_s=1.5e12))
+    store.close()
+    following = Following(tmp_path)
+    followed = following.run(RUN.id)
+    with known_as(followed.gpu):
+        known = known_of(followed.run)
+    assert known.share_reached[9] > 1.5 * known_of(followed.run).share_reached[9]
+    shown = str(Site(tmp_path).run(RUN.id).parts["headline"])
+    assert of_limit(known.share_reached[9], False) in shown
     following.close()
 
 

@@ -47,6 +47,13 @@ function openTarget() {
   one.querySelector("summary").focus({ preventScroll: true });
 }
 
+document.addEventListener("click", (event) => {
+  const mark = event.target.closest("[data-to]");
+  if (!mark) return;
+  if (location.hash === `#${mark.dataset.to}`) openTarget();
+  else location.hash = mark.dataset.to;
+});
+
 if (fate) {
   fate.addEventListener("change", filter);
   words.addEventListener("input", filter);
@@ -69,7 +76,8 @@ async function sources() {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-after]");
   if (!button) return;
-  const old = button.closest("details").querySelector(".code");
+  const place = button.closest("details, .changes");
+  const old = place.querySelector(".code");
   const same = old && old.dataset.of === button.textContent;
   if (old) old.remove();
   if (same) return;
@@ -80,7 +88,7 @@ document.addEventListener("click", async (event) => {
     : changes(texts[button.dataset.before].split("\n"), after);
   const table = drawn(rows, button.dataset.before !== undefined);
   table.dataset.of = button.textContent;
-  button.closest("details").append(table);
+  place.append(table);
 });
 
 // Lines of both sides beside each other; what is the same in both is left out but for three lines around a change.

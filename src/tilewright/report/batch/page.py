@@ -2,46 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tilewright.errors import StoreError
 from tilewright.report import words
 from tilewright.report.batch.lines import mean_line, ratio, stopped, used_line
-from tilewright.report.batch.rows import Mean, Row, Summary, all_means, helped
-from tilewright.report.html import filled, masthead, section
+from tilewright.report.batch.rows import Mean, Row, Summary, all_means, helped, short_names
+from tilewright.report.file import write
+from tilewright.report.html import filled, masthead, section, section_id
 from tilewright.report.markdown import plain
 from tilewright.report.page.axes import WIDTH, Scale, label, marker, scale, svg
 from tilewright.report.page.markup import Html, joined, table, tag, text
 
-_KERNELS = ["kernel", "family", "stopped", "candidates", "before", "best", "gain", "limit"]
+_KERNELS = ["kernel", "gain", "before", "best", "limit", "candidates", "family", "stopped"]
 _MEANS = ["group", "kernels", "before", "best", "gain"]
 _HELPED = ["what", "times", "ratio of each"]
 _CAPTIONS = {
-    "Means": ("Geometric means", 4),
-    "Kernels": ("Each with what its run came to", 5),
-    "What helped": ("Steps on the way to the best kernels, what brought most first", 2),
+    "Means": (
+        "Geometric means; before and best: over the baseline; gain: over the kernels they began with",
+        range(1, 5),
+    ),
+    "Kernels": ("What gained most first. Limit: how much of what the GPU allows the best reaches", range(1, 6)),
+    "What helped": ("Steps on the way to the best kernels, what brought most first", range(1, 3)),
 }
-"""And how many columns are numbers."""
+"""And which columns are numbers."""
 _LEFT, _RIGHT, _LINE = 150, WIDTH - 14, 30
+_APART = (0, -6, 6, -3, 3)
+"""Dots of a line beside each other, so that those of the same value can be counted."""
 
 
 def page(summary: Summary) -> str:
-    header = masthead(f"Batch {summary.name} on {summary.gpu}", used_line(summary))
-    return filled(f"tilewright batch {summary.name}", header, joined(*_sections(summary)), "")
+    body = joined(*parts(summary, lambda run: f"{run}.html").values())
+    return filled(f"tilewright batch {summary.name}", masthead(title(summary), used_line(summary)), body, "")
+
+
+def title(summary: Summary) -> str:
+    return f"Batch {summary.name} on {summary.gpu}"
+
+
+def parts(summary: Summary, page_of_run: Callable[[str], str]) -> dict[str, Html]:
+    """What the page shows, by the names of its parts, empty where there is nothing yet. `page_of_run` is where the
+    page of a run is, by its id."""
+    means = all_means(summary.rows)
+    shown = {
+        "headline": _headline(means[0], summary.measured) if means else Html(),
+        "why": joined(*(tag("p", line) for line in _why(summary))),
+        "how-far-they-came": section("How far they came", _spread(summary)) if means else Html(),
+        **{section_id(title): Html() for title in _CAPTIONS},
+    }
+    for title, head, rows in _tables(summary):
+        caption, numbers = _CAPTIONS[title]
+        if title == "Kernels":
+            rows = [[_link(row, cells[0], page_of_run), *cells[1:]] for row, cells in zip(_ranked(summary), rows)]
+        shown[section_id(title)] = section(title, table(head, rows, caption, numbers))
+    return shown
+
+
+def picture(summary: Summary) -> tuple[str, int]:
+    """A page that holds the mean and the spread alone, to be made a picture of that height."""
+    means = all_means(summary.rows)
+    head = tag("h1", title(summary))
+    shown = (_headline(means[0], summary.measured), _spread(summary)) if means else (tag("p", "No result"),)
+    lines = len({row.family for row in summary.rows if row.gain is not None})
+    return filled(f"tilewright batch {summary.name}", "", joined(head, *shown), ""), 340 + round(1.15 * _LINE * lines)
 
 
 def write_report(summary: Summary, results: Path) -> Path:
     """A page and the same as Markdown, beside those of its runs; what is there is replaced. Returns the page's path;
     `StoreError` where that fails."""
-    path = results / "reports" / f"batch-{summary.name}.html"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page(summary), encoding="utf-8", errors="replace")
-        path.with_suffix(".md").write_text(markdown(summary), encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise StoreError(f"{path} can't be written: {error.strerror}. Choose another: --results DIR") from error
+    path = page_of(summary.name, results)
+    write(path, page(summary), "--results DIR")
+    write(path.with_suffix(".md"), markdown(summary), "--results DIR")
     return path
+
+
+def page_of(name: str, results: Path) -> Path:
+    """Where the page of a batch lies."""
+    return results / "reports" / f"batch-{name}.html"
 
 
 def markdown(summary: Summary) -> str:
@@ -55,36 +92,40 @@ def markdown(summary: Summary) -> str:
 
 def _tables(summary: Summary) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     yield "Means", _MEANS, [_mean_cells(mean, summary.measured) for mean in all_means(summary.rows)]
-    yield "Kernels", _KERNELS, [_kernel_cells(row) for row in summary.rows]
+    names = short_names(summary.rows)
+    yield "Kernels", _KERNELS, [_kernel_cells(row, names[row.kernel]) for row in _ranked(summary)]
     found = helped(summary.rows)
     if found:
         mark = "" if summary.measured else "est. "
         yield "What helped", _HELPED, [[h.what, str(h.times), f"{mark}{h.ratio:.2f}x"] for h in found]
 
 
-def _sections(summary: Summary) -> Iterator[Html]:
-    means = all_means(summary.rows)
-    if means:
-        yield tag("section", tag("p", mean_line(means[0], summary.measured)), class_="headline")
-    for line in _why(summary):
-        yield tag("p", line)
-    if means:
-        yield section("How far they came", _spread(summary))
-    for title, head, rows in _tables(summary):
-        caption, numbers = _CAPTIONS[title]
-        if title == "Kernels":
-            rows = [[_link(row), *cells[1:]] for row, cells in zip(summary.rows, rows)]
-        yield section(title, table(head, rows, caption, numbers))
+def _headline(mean: Mean, measured: bool) -> Html:
+    mark = "" if measured else "est. "
+    return tag(
+        "section",
+        tag("p", f"{mark}{mean.gain:.2f}x", class_="big"),
+        tag("p", mean_line(mean, measured)),
+        class_="headline",
+        aria_label="Result",
+    )
 
 
-def _link(row: Row) -> Html:
-    """To the run's own page, which lies in the same folder."""
-    return tag("a", row.kernel, href=f"{row.run}.html") if row.run else text(row.kernel)
+def _ranked(summary: Summary) -> list[Row]:
+    """What gained most first, then what has no result."""
+    return sorted(summary.rows, key=lambda row: -(row.gain or 0.0))
+
+
+def _link(row: Row, name: str, page_of_run: Callable[[str], str]) -> Html:
+    """To the run's own page."""
+    return tag("a", name, href=page_of_run(row.run), title=row.kernel) if row.run else text(name)
 
 
 def _why(summary: Summary) -> Iterator[str]:
     if summary.stop_reason:
         yield f"Stopped before all kernels had ended: {summary.stop_reason} ({summary.stop_detail})."
+    if not summary.ended:
+        yield f"Not all kernels have ended. Go on with: tilewright batch --resume {summary.name}"
 
 
 def _spread(summary: Summary) -> Html:
@@ -122,26 +163,26 @@ def _spread(summary: Summary) -> Html:
 
 
 def _family(name: str, rows: Sequence[Row], mean: Mean | None, across: Scale, y: float, mark: str) -> Html:
+    ranked = sorted((row.gain, row.kernel) for row in rows if row.gain)
     dots = [
-        marker(across(row.gain), y, "dot", "right", f"{row.kernel}: {mark}{row.gain:.2f}x")
-        for row in rows
-        if row.gain
+        marker(across(gain), y + _APART[place % len(_APART)], "dot", "right", f"{kernel}: {mark}{gain:.2f}x")
+        for place, (gain, kernel) in enumerate(ranked)
     ]
     whole = marker(across(mean.gain), y, "diamond", "best", f"{name}: {mark}{mean.gain:.2f}x") if mean else None
-    return joined(label(_LEFT - 10, y + 4, name, anchor="end"), *dots, whole)
+    return joined(label(_LEFT - 10, y + 4, name, anchor="end"), whole, *dots)
 
 
-def _kernel_cells(row: Row) -> list[str]:
+def _kernel_cells(row: Row, name: str) -> list[str]:
     mark = "" if row.measured else "est. "
     return [
-        row.kernel,
-        row.family,
-        stopped(row),
-        str(row.attempts),
+        name,
+        f"{mark}{row.gain:.2f}x" if row.gain is not None else "-",
         ratio(row.before),
         ratio(row.after),
-        f"{mark}{row.gain:.2f}x" if row.gain is not None else "-",
         words.of_limit(row.limit, not row.measured).removesuffix(" of the limit") if row.limit is not None else "-",
+        str(row.attempts),
+        row.family,
+        stopped(row),
     ]
 
 

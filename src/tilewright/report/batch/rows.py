@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import PurePath
 
 from tilewright.records import Attempt, Run
 from tilewright.scores import best, gain, score
+
+ShareReached = Callable[[Attempt, str], "float | None"]
+"""Of what a GPU (by its name) allows the problem, the share that an attempt reached; None where that isn't known."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Summary:
         return any(row.measured for row in self.rows)
 
 
-def row(run: Run, state: str, family: str, share_reached: Callable[[Attempt, str], float | None]) -> Row:
+def row(run: Run, state: str, family: str, share_reached: ShareReached) -> Row:
     """Of a run as far as it has come."""
     found, holder = gain(run), best(run)
     top = score(holder.evaluation) if holder else None
@@ -150,6 +155,17 @@ def helped(rows: Iterable[Row]) -> list[Helped]:
             ratios.setdefault(step.what, []).append(step.ratio)
     found = [Helped(what, len(each), geometric_mean(each)) for what, each in ratios.items()]
     return sorted(found, key=lambda one: -one.times * math.log(one.ratio))
+
+
+def short_names(rows: Sequence[Row]) -> dict[str, str]:
+    """Of kernels by their paths: without the folders that all of them share."""
+    paths = {row.kernel: PurePath(row.kernel) for row in rows}
+    folders = [path.parts[:-1] for path in paths.values() if len(path.parts) > 1]
+    shared = PurePath(*(parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders))))
+    return {
+        kernel: str(path.relative_to(shared) if path.is_relative_to(shared) else path)
+        for kernel, path in paths.items()
+    }
 
 
 def geometric_mean(values: Sequence[float]) -> float:

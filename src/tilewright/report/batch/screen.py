@@ -14,6 +14,7 @@ from rich.table import Table
 from tilewright.report import words
 from tilewright.report.batch.lines import kernel_line, ratio
 from tilewright.report.batch.rows import Row
+from tilewright.report.status import duration
 
 _OTHER_LINES = 5
 """Of the screen, beside rows: the table's head and what stands below it."""
@@ -27,6 +28,9 @@ class Spent(Protocol):
 
     @property
     def seconds(self) -> float: ...
+
+    @property
+    def share(self) -> float | None: ...
 
 
 class BatchScreen:
@@ -73,6 +77,10 @@ class BatchScreen:
         if self._verbose and not self._quiet:
             self._say(f"  {message}")
 
+    def tell(self, message: str) -> None:
+        if not self._quiet:
+            self._say(message)
+
     def close(self) -> None:
         if self._live is not None:
             self._live.stop()
@@ -88,7 +96,7 @@ class BatchScreen:
             done = len(self._done)
         rows.sort(key=lambda row: row.state == "waits")
         room = max(self._console.height - _OTHER_LINES, 1)
-        used = f"{spent.evaluations} candidates, {spent.gpu_s:.0f} GPU s, {spent.seconds:.0f} s" if spent else ""
+        used = _used(spent) if spent else ""
         more = f"; {len(rows) - room} more" if len(rows) > room else ""
         table = Table(
             caption=f"{self._title}: {done} of {len(self._rows)} kernels ended; {used}{more}",
@@ -102,6 +110,14 @@ class BatchScreen:
         for row in rows[:room]:
             table.add_row(*(escape(cell) for cell in _cells(row)))
         return table
+
+
+def _used(spent: Spent) -> str:
+    said = f"{spent.evaluations} candidates, {spent.gpu_s:.0f} GPU s, {spent.seconds:.0f} s"
+    if not spent.share:
+        return said
+    left_s = max(spent.seconds / spent.share - spent.seconds, 0.0)
+    return f"{said}; {spent.share:.0%} of the budget, at most about {duration(left_s)} left"
 
 
 def _cells(row: Row) -> list[str]:

@@ -92,4 +92,9 @@ def marker(x: float, y: float, shape: str, class_: str, says: str, attempt: int 
         "cross": f"M{x - 3.5:.1f} {y - 3.5:.1f}l7 7m0 -7l-7 7",
     }
     mark = tag("path", tag("title", says), d=drawings[shape], class_=f"mark {shape} {class_}")
-    return mark if attempt is None else tag("a", mark, href=f"#c{attempt}", tabindex="-1")
+    return mark if attempt is None else leading_to(attempt, mark)
+
+
+def leading_to(attempt: int, *drawn: str) -> Html:
+    """What leads to a candidate when clicked. No link: a picture that has a text for it can't hold any."""
+    return tag("g", *drawn, data_to=f"c{attempt}")

@@ -8,11 +8,12 @@ import zlib
 from collections.abc import Iterator
 from itertools import groupby
 
-from tilewright.records import Attempt, CompileFailed, Evaluation, Measured, Rejected, Run, Wrong
+from tilewright.records import Attempt, Measured, Run
 from tilewright.report import words
 from tilewright.report.measured import details
 from tilewright.report.page.markup import Html, joined, tag
 from tilewright.report.page.shown import Shown, Shows
+from tilewright.wording.hints import hint
 
 _SIGNS = {"seed": "■", "best": "◆", "right": "●", "doubtful": "◌", "failed": "✕", "abandoned": "✕"}
 _MOST_FINDINGS = 3
@@ -76,9 +77,9 @@ def _facts(run: Run, one: Shown, parent: int | None) -> Iterator[Html]:
     yield _pair("Outcome", words.attempted(attempt, offset))
     if isinstance(attempt.evaluation, Measured):
         yield _pair("Measured", tag("pre", "\n".join(details(attempt.evaluation.measurement))))
-    todo = _to_do(attempt.evaluation)
+    todo = hint(attempt.evaluation)
     if todo:
-        yield _pair("What to try", todo)
+        yield _pair("Hint", todo)
     grown = joined(" from ", tag("a", f"#{parent}", href=f"#c{parent}")) if parent is not None else Html("")
     yield _pair("Made by", joined(attempt.candidate.proposer, grown))
     if attempt.candidate.knobs:
@@ -92,18 +93,6 @@ def _facts(run: Run, one: Shown, parent: int | None) -> Iterator[Html]:
     cost = attempt.cost
     gpu = f", {cost.gpu_seconds:.1f} s of the GPU" if cost.gpu_seconds else ""
     yield _pair("Took", f"{cost.seconds:.1f} s{gpu}")
-
-
-def _to_do(evaluation: Evaluation | None) -> str:
-    match evaluation:
-        case Rejected(reasons=reasons):
-            return " ".join(dict.fromkeys(reason.action for reason in reasons if reason.action))
-        case CompileFailed(action=action):
-            return action
-        case Wrong(mismatch=mismatch):
-            return f"Likely cause: {mismatch.cause}" if mismatch.cause else ""
-        case _:
-            return ""
 
 
 def _buttons(attempt: Attempt, parent: int | None, last: int) -> Html:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tilewright.records import Measured, Measurement
+from tilewright.records import Evaluation, Measured, Measurement
 from tilewright.report import words
 from tilewright.report.measured import details, over_seed_text
 from tilewright.report.page.known import Known
@@ -19,9 +19,9 @@ _GRADES = {
 }
 
 
-def headline(run: Shows, known: Known) -> Html:
+def headline(run: Shows, known: Known, name: str = "Result") -> Html:
     """The number, and below it what it rests on."""
-    return tag("section", *_number(run, known), class_="headline", aria_label="Result")
+    return tag("section", *_number(run, known), class_="headline", aria_label=name)
 
 
 def summary(run: Shows) -> tuple[str, str]:
@@ -52,17 +52,23 @@ def _number(run: Shows, known: Known) -> Iterator[Html | None]:
         yield from _measured(run, best.evaluation.measurement)
     else:
         yield joined(tag("p", f"est. {ratio:.2f}x", class_="big"), tag("p", "of the kernel it began with"))
-        yield tag(
-            "p", tag("strong", "Estimated, not measured."), f" {words.outcome(best.evaluation)}", class_="estimate"
-        )
+        times = f" {run.attempts[0].brief} -> {words.outcome(best.evaluation)}"
+        yield tag("p", tag("strong", "Estimated, not measured."), times, class_="estimate")
     share = known.share_reached.get(best.index)
     facts = [
         f"#{best.index} of {len(run.attempts)} candidates" if best is not seed else "no candidate was better",
         words.of_limit(share, run.estimated) if share is not None else None,
         f"GPU {run.run.gpu}",
+        _versions(best.evaluation),
         f"stopped: {run.run.stop_reason} ({run.run.stop_detail})" if run.run.stop_reason else "still going on",
     ]
     yield tag("ul", *(tag("li", fact) for fact in facts if fact), class_="facts")
+
+
+def _versions(evaluation: Evaluation | None) -> str:
+    if not isinstance(evaluation, Measured):
+        return ""
+    return ", ".join(f"{name} {version}" for name, version in evaluation.measurement.versions)
 
 
 def _measured(run: Shows, m: Measurement) -> Iterator[Html]:

@@ -30,14 +30,17 @@ def text(content: str) -> Html:
     return content if isinstance(content, Html) else Html(escape(content, quote=True))
 
 
-def table(head: list[str], rows: list[list[str]], caption: str = "", numbers: int = 0) -> Html:
-    """A table that scrolls by itself; the last `numbers` columns are set to the right."""
+def table(head: list[str], rows: list[list[str]], caption: str = "", numbers: int | range = 0) -> Html:
+    """A table that scrolls by itself; `numbers` columns, the last ones where it is a count, are set to the right."""
 
     def style(place: int, row: list[str]) -> str | None:
-        return "number" if place >= len(row) - numbers else None
+        right = range(len(row) - numbers, len(row)) if isinstance(numbers, int) else numbers
+        return "number" if place in right else None
 
     lines = [tag("tr", *(tag("td", cell, class_=style(i, row)) for i, cell in enumerate(row))) for row in rows]
-    titles = [tag("th", title, scope="col", class_=style(i, head)) for i, title in enumerate(head)]
+    titles = [
+        tag("th", title, scope="col", class_=style(i, head)) if title else tag("td") for i, title in enumerate(head)
+    ]
     inner = joined(
         tag("caption", caption) if caption else None, tag("thead", tag("tr", *titles)), tag("tbody", *lines)
     )

@@ -13,7 +13,7 @@ from tilewright.report.page.shown import SHAPES, Shown, Shows
 from tilewright.source.knobs import values_of
 
 _STRUCTURES, _KNOBS = 3, 6
-"""That are shown: those with the most settings, and of them the knobs that matter most."""
+"""That are shown: that of the best, those with the most settings, and of them the knobs that matter most."""
 _SIZE, _PANEL_HEIGHT = 340, 230
 
 
@@ -25,14 +25,14 @@ class _Setting:
 
 def surfaces(run: Shows) -> Html:
     """For each structure whose knobs were searched: a panel a knob, and a map of the two that matter most."""
-    families = sorted(_families(run).values(), key=len, reverse=True)
+    families = sorted(_families(run).values(), key=_matters, reverse=True)
     parts = [part for family in families[:_STRUCTURES] if (part := _surface(run, family)) is not None]
     return joined(*parts) if parts else tag("p", "No knobs were searched.")
 
 
 def _families(run: Shows) -> dict[str, list[_Setting]]:
     """Settings by structure; the structure's own values count as one."""
-    searched = {one.attempt.candidate.structure_id for one in run.attempts if one.attempt.phase == "knobs"}
+    searched = [one.attempt.candidate.structure_id for one in run.attempts if one.attempt.phase == "knobs"]
     families: dict[str, list[_Setting]] = {structure: [] for structure in searched}
     for one in run.attempts:
         candidate = one.attempt.candidate
@@ -40,6 +40,10 @@ def _families(run: Shows) -> dict[str, list[_Setting]]:
             values = dict(candidate.knobs) if candidate.structure else _values(candidate.source)
             families[candidate.structure_id].append(_Setting(one, values))
     return families
+
+
+def _matters(family: Sequence[_Setting]) -> tuple[bool, int]:
+    return any(setting.one.fate == "best" for setting in family), len(family)
 
 
 def _values(source: str) -> dict[str, KnobValue]:
@@ -93,7 +97,8 @@ def _best(timed: Sequence[_Setting], at: Mapping[str, KnobValue]) -> float | Non
 
 def _panel(run: Shows, family: Sequence[_Setting], name: str) -> Html:
     choices = _choices(family, name)
-    left, bottom, failed = 74, _PANEL_HEIGHT - 62, _PANEL_HEIGHT - 42
+    left = 92 if run.estimated else 74
+    bottom, failed = _PANEL_HEIGHT - 62, _PANEL_HEIGHT - 42
     timed = [setting for setting in family if setting.one.value]
     up = scale([s.one.value.shown for s in timed if s.one.value], bottom, 12)
     step = (_SIZE - left - 8) / len(choices)

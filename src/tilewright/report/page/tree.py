@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tilewright.report import words
-from tilewright.report.page.axes import WIDTH, label, marker, path, svg
+from tilewright.report.page.axes import WIDTH, label, leading_to, marker, path, svg
 from tilewright.report.page.markup import Html, tag
 from tilewright.report.page.shown import SHAPES, Shown, Shows
 
@@ -96,7 +96,9 @@ def _row(node: _Node, x: float, y: float, on_line: bool) -> Html:
     room = int((WIDTH - x - 12) / _CHARACTER)
     shown = row if len(row) <= room else f"{row[: room - 1]}…"
     text = label(x + 12, y + 4, shown, "on-line" if on_line else "")
-    return tag("a", marker(x, y, shape, fate, row), text, href=f"#c{one.attempt.index}", tabindex="-1")
+    said = f"{row}. {words.attempted(one.attempt)}" if one.fate == "failed" else row
+    drawn = marker(x, y, shape, fate, said)
+    return leading_to(one.attempt.index, tag("title", said), drawn, text)
 
 
 def _x(depth: int) -> float:
