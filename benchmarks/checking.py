@@ -1,7 +1,8 @@
 """What `tilewright check` costs on a CPU: python -m benchmarks.checking OUT.jsonl [KERNEL...] [--as-is] [--budget 60]
 
 Kernels go one after another through the gates, at a reduced batch unless `--as-is` is given; PyTorch and TileLang are
-imported before the clock starts. CPU seconds are those of all processes together, so that what else the machine does
+imported before the clock starts. A gate's seconds are those that it was waited for: execution begins while the
+compiler is at work. CPU seconds are those of all processes together, so that what else the machine does
 counts less; memory is the most that they held at a time, shared pages counted once. The last row is the product of
 two 2048 by 2048 half-precision matrices, executed in one process.
 """
@@ -12,31 +13,27 @@ import argparse
 import ast
 import dataclasses
 import json
-import os
 import statistics
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tilewright import targets, wiring
+from benchmarks.spending import cpu_s, peak_memory
+from tilewright import targets
 from tilewright.config import resolve
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import corpus_root, load_kernel
+from tilewright.loading import up_to_date
 from tilewright.problems import problem_for
 from tilewright.protocols import Gate
 from tilewright.records import Evidence, Problem, Workload
 
 SMALL = {"batch_size": 2, "batch": 2, "M": 128}
 """Constants of references that make the batch, and what they are reduced to."""
-EVERY_S = 0.3
-"""Between two looks at the memory, which cost a core a sixth of its time at 0.1."""
 WARM_UP = "1_20"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main(out: Path, names: Sequence[str], as_is: bool, budget_s: float) -> None:
@@ -68,10 +65,10 @@ def _row(gates: Sequence[Gate], path: Path, as_is: bool) -> dict[str, Any]:
     kernel = load_kernel(str(path))
     problem = problem_for(kernel)
     problem = problem if as_is else _reduced(problem)
-    candidate, _ = wiring.up_to_date(kernel)
+    candidate, _ = up_to_date(kernel)
     evidence, spent, outcome = Evidence(), dict[str, float](), "passed"
-    start, cpu = time.monotonic(), _cpu_s()
-    with _peak_memory() as peak:
+    start, cpu = time.monotonic(), cpu_s()
+    with peak_memory() as peak:
         for gate in gates:
             clock = time.monotonic()
             verdict = gate.check(candidate, problem, evidence)
@@ -87,7 +84,7 @@ def _row(gates: Sequence[Gate], path: Path, as_is: bool) -> dict[str, Any]:
         "outcome": "not_checked" if skipped and outcome == "passed" else outcome,
         "why": skipped[0] if skipped else "",
         "seconds": round(time.monotonic() - start, 3),
-        "cpu_s": round(_cpu_s() - cpu, 3),
+        "cpu_s": round(cpu_s() - cpu, 3),
         "gates": spent,
         "blocks": execution.blocks if execution else 0,
         "peak_mb": peak[0] >> 20,
@@ -119,8 +116,8 @@ def _product() -> dict[str, Any]:
     """In a process of its own, since torch is not imported here; the best of three, for at first memory is new."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         tries = [pool.submit(_multiply).result() for _ in range(3)]
-    seconds, cpu_s = min(tries)
-    return {"kernel": "product of 2048 x 2048 in fp16", "seconds": round(seconds, 3), "cpu_s": round(cpu_s, 3)}
+    seconds, spent = min(tries)
+    return {"kernel": "product of 2048 x 2048 in fp16", "seconds": round(seconds, 3), "cpu_s": round(spent, 3)}
 
 
 def _multiply() -> tuple[float, float]:
@@ -135,56 +132,6 @@ def _multiply() -> tuple[float, float]:
     start, cpu = time.monotonic(), time.process_time()
     run(kernel, a, b, c)
     return time.monotonic() - start, time.process_time() - cpu
-
-
-def _descendants() -> Iterator[int]:
-    pending = [os.getpid()]
-    while pending:
-        for folder in Path(f"/proc/{pending.pop()}/task").glob("*"):
-            try:
-                children = [int(pid) for pid in (folder / "children").read_text().split()]
-            except OSError:  # it has ended
-                continue
-            pending += children
-            yield from children
-
-
-def _cpu_s() -> float:
-    """Of this process's descendants, and of theirs that have ended."""
-    ticks = 0
-    for pid in _descendants():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        ticks += sum(int(number) for number in fields[11:15])  # utime stime cutime cstime
-    return ticks / _TICKS
-
-
-@contextmanager
-def _peak_memory() -> Iterator[list[int]]:
-    """The most bytes that this process's descendants held at a time, in the list's one place."""
-    peak, done = [0], threading.Event()
-
-    def look() -> None:
-        while not done.wait(EVERY_S):
-            peak[0] = max(peak[0], sum(map(_held, _descendants())))
-
-    watcher = threading.Thread(target=look, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _held(pid: int) -> int:
-    try:
-        rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Pss:"))
 
 
 if __name__ == "__main__":

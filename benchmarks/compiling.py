@@ -23,10 +23,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tilewright import wiring
 from tilewright.hardware import load_gpu
 from tilewright.judge import commit
 from tilewright.kernelfile import load_kernel
+from tilewright.loading import up_to_date
 from tilewright.problems import problem_for
 from tilewright.records import Candidate, Problem
 from tilewright.source.knobs import with_values
@@ -67,7 +67,7 @@ def main(out: Path, rounds: int, gpu: str) -> None:
 
 
 def _with(kernel: Any, values: dict[str, Any]) -> tuple[Candidate, Problem]:
-    candidate, _ = wiring.up_to_date(kernel)
+    candidate, _ = up_to_date(kernel)
     return dataclasses.replace(candidate, source=with_values(candidate.source, values)), problem_for(kernel)
 
 

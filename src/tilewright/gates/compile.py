@@ -8,11 +8,11 @@ arguments decide) passes, and the evidence says so.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from concurrent.futures import Future
-from typing import Any, Protocol
+import threading
+from collections.abc import Callable, Iterator
 
 from tilewright import jsonform
+from tilewright.channel import Host
 from tilewright.hardware import MAX_THREADS_PER_BLOCK, Gpu
 from tilewright.protocols import Failure, Verdict
 from tilewright.records import (
@@ -31,20 +31,24 @@ LOW_OCCUPANCY = 0.25
 cores live well with less: their asynchronous copies hide it."""
 
 
-class Host(Protocol):
-    """The end of the line to the worker processes: `tilewright.channel.WorkerHost`, or one like it."""
-
-    def call(self, op: str, payload: dict[str, Any], deadline_s: float) -> Future[dict[str, Any]]: ...
-
-
 class CompileGate:
-    """`deadline_s` is what one candidate's compilations may take together."""
+    """`deadline_s` is what one candidate's compilations may take together. `meanwhile` is called with a candidate
+    that is compiled while no other is: it may begin what would come next."""
 
-    def __init__(self, host: Host, gpu: Gpu, deadline_s: float = 120.0, name: str = "compile") -> None:
+    def __init__(
+        self,
+        host: Host,
+        gpu: Gpu,
+        deadline_s: float = 120.0,
+        name: str = "compile",
+        meanwhile: Callable[[Candidate, Problem], None] = lambda candidate, problem: None,
+    ) -> None:
         self.name = name
         self._host = host
         self._gpu = gpu
         self._deadline_s = deadline_s
+        self._meanwhile = meanwhile
+        self._compiling = threading.Lock()
 
     def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
         payload = {
@@ -52,7 +56,15 @@ class CompileGate:
             "problem": jsonform.to_plain(problem),
             "gpu": jsonform.to_plain(self._gpu),
         }
-        answer = self._host.call("inspect", payload, self._deadline_s).result()
+        asked = self._host.call("inspect", payload, self._deadline_s)
+        alone = self._compiling.acquire(blocking=False)
+        try:
+            if alone:
+                self._meanwhile(candidate, problem)
+            answer = asked.result()
+        finally:
+            if alone:
+                self._compiling.release()
         found = jsonform.from_plain(Evidence, answer["evidence"])
         gathered = dataclasses.replace(
             evidence,

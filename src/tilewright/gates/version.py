@@ -18,9 +18,17 @@ from tilewright.records import content_id
 def version_of(gates: Sequence[Gate], gpu: Gpu, budget_s: float) -> str:
     """Of the gates in their order, for a GPU, with the time that executing a candidate may take; of all code here, of
     what it compiles and runs kernels with."""
-    installed = [(name, metadata.version(name)) for name in ("tilelang", "torch")]
+    installed = [(name, _installed(name)) for name in ("tilelang", "torch")]
     names = [gate.name for gate in gates]
     return content_id(_code(), installed, shutil.which("nvcc"), names, jsonform.to_plain(gpu), budget_s)
+
+
+def _installed(package: str) -> str:
+    """ "" where candidates are compiled elsewhere."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tilelang.cache import cached
+from tilelang.cache.kernel_cache import KernelCache
 from tilelang.jit import JITKernel
 from tvm import tirx
 
@@ -59,14 +60,19 @@ class Compiled:
     code: Mapping[str, DeviceCode] = field(default_factory=dict)
 
 
-def compile_kernels(requests: Sequence[Request], gpu: Gpu, timeout_s: float) -> list[Compiled | Exception]:
-    """Compile several kernels side by side; what TileLang or nvcc raises for one is returned in its place.
+def compile_kernels(
+    requests: Sequence[Request], gpu: Gpu, timeout_s: float, launched: bool = True
+) -> list[Compiled | Exception]:
+    """Compile several kernels side by side; what TileLang or nvcc raises for one is returned in its place. The
+    library that launches a kernel is left out of the cache where it won't be `launched`.
 
     Without nvcc the kernels are lowered only."""
     if not requests:
         return []
     with contextlib.ExitStack() as stack:
         stack.enter_context(_settings(timeout_s))
+        if not launched:
+            stack.enter_context(_binaries_alone())
         heard = stack.enter_context(listening())
         meeting = stack.enter_context(compiling_together(len(requests), timeout_s))
         pool = stack.enter_context(ThreadPoolExecutor(len(requests)))  # all wait for each other
@@ -145,6 +151,18 @@ def _report_path(request: Request, lowered: Lowered, gpu: Gpu) -> Path:
     options = sorted((str(key), str(value)) for key, value in (request.pass_configs or {}).items())
     key = content_id(lowered.source, gpu.arch, options, str(request.compile_flags))
     return Path(env.TILELANG_CACHE_DIR, "ptxas", f"{key}.txt")
+
+
+@contextlib.contextmanager
+def _binaries_alone() -> Iterator[None]:
+    """Making the library takes as long as a seventh of compiling a kernel alone, and a quarter together with others.
+    What nvcc made is kept in any case."""
+    save = KernelCache._save_kernel_to_disk
+    KernelCache._save_kernel_to_disk = lambda *args, **options: None
+    try:
+        yield
+    finally:
+        KernelCache._save_kernel_to_disk = save
 
 
 @contextlib.contextmanager

@@ -57,10 +57,10 @@ _ASYNCHRONOUS_CODE = re.compile(r"\btl::(?:tma_load|cp_async)")
 
 
 def gather(
-    candidate: Candidate, problem: Problem, gpu_name: str, deadline_s: float
+    candidate: Candidate, problem: Problem, gpu_name: str, deadline_s: float, launched: bool = True
 ) -> tuple[Evidence, Failure | None]:
     """Facts of a candidate at every workload on the GPU of a short name, or the failure that kept them from being
-    found.
+    found. `launched`: its kernels will be, from the cache.
 
     Runs the candidate's Python on tensors without data and compiles its kernels into TILELANG_CACHE_DIR, so it
     belongs into a process that may be thrown away. `deadline_s` bounds the compilations. Raises nothing for what is
@@ -74,7 +74,7 @@ def gather(
     failure: Failure | None = None
     for workload in problem.workloads:
         remaining_s = deadline_s - (time.monotonic() - started)
-        found = _at_workload(candidate, problem, workload, gpu, remaining_s)
+        found = _at_workload(candidate, problem, workload, gpu, remaining_s, launched)
         if isinstance(found, str):
             not_checked.append(found)
         elif isinstance(found, _Found):
@@ -114,7 +114,7 @@ def _not_disassembled(gathered: Sequence[Facts]) -> list[str]:
 
 
 def _at_workload(
-    candidate: Candidate, problem: Problem, workload: Workload, gpu: Gpu, timeout_s: float
+    candidate: Candidate, problem: Problem, workload: Workload, gpu: Gpu, timeout_s: float, launched: bool
 ) -> _Found | Failure | str:
     """What was found, a failure, or why neither could be had."""
     started = time.monotonic()
@@ -127,7 +127,7 @@ def _at_workload(
         return failure_of_candidate(error)
     except NotFollowed as error:
         return f"kernels at the sizes of workload {workload.name}: {error}"
-    compiled = compile_kernels([kernel.request for kernel in found.kernels], gpu, timeout_s)
+    compiled = compile_kernels([kernel.request for kernel in found.kernels], gpu, timeout_s, launched)
     kernels: list[KernelFacts] = []
     warnings: list[Reason] = []
     wrong: list[Reason] = []
@@ -202,6 +202,7 @@ def _launch_facts(
         flops=counts.flops if counts else None,
         matmul_flops=counts.matmul_flops if counts else None,
         global_bytes=counts.global_bytes if counts else None,
+        tensor_bytes=counts.tensor_bytes if counts else None,
         coalescing=counts.coalescing if counts else None,
         serial_depth=counts.serial_depth if counts else None,
         atomics=counts.atomics if counts else None,

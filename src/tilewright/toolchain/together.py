@@ -3,19 +3,27 @@
 Nearly all of what nvcc does for a kernel is reading CUTLASS's and TileLang's headers. While several kernels are on
 their way through TileLang, each waits before nvcc until all are lowered; then those that fit together become one
 translation unit. Equal sources are compiled once. What goes wrong together is done again one by one, so an error is
-that of its own kernel."""
+that of its own kernel. Headers are read in short first. A binary is disassembled while TileLang makes a library of
+it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Condition, Semaphore
+from typing import Any
 
 from tilelang import logger
 from tilelang.contrib import nvcc
 
+from tilewright.toolchain.disassemble import disassembly
+from tilewright.toolchain.headers import write_short_headers
 from tilewright.toolchain.translation import surroundings
 from tilewright.toolchain.unit import Apart, Unit
 
@@ -28,12 +36,13 @@ def compiling_together(count: int, timeout_s: float) -> Iterator[Meeting]:
     """Inside, `count` threads that compile with TileLang wait for each other before nvcc. Changes process-wide state
     while open."""
     alone = nvcc.compile_cuda
-    meeting = Meeting(count, timeout_s * _SHARE, alone)
-    nvcc.compile_cuda = meeting.compile_cuda
-    try:
-        yield meeting
-    finally:
-        nvcc.compile_cuda = alone
+    with ThreadPoolExecutor(count) as readers, tempfile.TemporaryDirectory() as headers:
+        meeting = Meeting(count, timeout_s * _SHARE, alone, readers, write_short_headers(Path(headers)))
+        nvcc.compile_cuda = meeting.compile_cuda
+        try:
+            yield meeting
+        finally:
+            nvcc.compile_cuda = alone
 
 
 @dataclass(eq=False)
@@ -48,14 +57,18 @@ class _Place:
 class Meeting:
     """Where threads wait for each other. Each has to `leave` when it compiles no more."""
 
-    def __init__(self, count: int, timeout_s: float, alone: Callable[..., bytearray]) -> None:
+    def __init__(
+        self, count: int, timeout_s: float, alone: Callable[..., bytearray], readers: Executor, short: str
+    ) -> None:
         self._alone = alone
+        self._short = short
         self._timeout_s = timeout_s
         self._free = Semaphore(len(os.sched_getaffinity(0)))
         self._moved = Condition()
         self._under_way = count
         self._waiting: list[_Place] = []
-        self._made: dict[bytes, _Place] = {}
+        self._readers = readers
+        self._texts: dict[bytes, Future[str | None]] = {}
 
     def compile_cuda(
         self,
@@ -68,17 +81,30 @@ class Meeting:
     ) -> bytearray:
         """In the place of TileLang's function, called by the threads that compile."""
         if target_format == "cubin" and isinstance(arch, list) and isinstance(options, list):
-            place = _Place(code, (*arch, *options))
+            place = _Place(code, (*arch, *options, self._short))
             self._wait(place)
             with contextlib.suppress(Apart):
                 if place.unit is not None:
                     binary, report = place.unit.cubin(code)
-                    self._made[binary] = place
+                    self._texts[binary] = self._readers.submit(self._read, binary, place)
                     if verbose:
                         logger.info("PTXAS verbose output:\n%s", report)
                     return bytearray(binary)
         with self._free:
-            return self._alone(code, target_format, arch, options, path_target, verbose)
+            made = self._made_alone(code, target_format, arch, options, path_target, verbose)
+        if target_format == "cubin":
+            self._texts[bytes(made)] = self._readers.submit(self._read, bytes(made), None)
+        return made
+
+    def _made_alone(self, code: str, target_format: str, arch: Any, options: Any, *rest: Any) -> bytearray:
+        started = time.monotonic()
+        if isinstance(options, list) and surroundings(code) is not None:
+            try:
+                return self._alone(code, target_format, arch, [*options, self._short], *rest)
+            except RuntimeError:  # what nvcc says is wrong may be what a header in short lacks
+                if time.monotonic() - started > self._timeout_s:
+                    raise
+        return self._alone(code, target_format, arch, options, *rest)
 
     def leave(self) -> None:
         with self._moved:
@@ -86,9 +112,16 @@ class Meeting:
             self._go_on_if_all_are_here()
 
     def disassembly(self, binary: bytes) -> str | None:
-        """Of a binary that was made here together with others, where that is cheaper than to run nvdisasm on it."""
-        place = self._made.get(binary)
-        return place.unit.disassembly(place.source) if place and place.unit else None
+        """Of a binary that was made here; None where nvdisasm can't read it."""
+        text = self._texts.get(binary)
+        return text.result() if text else None
+
+    def _read(self, binary: bytes, place: _Place | None) -> str | None:
+        text = place.unit.disassembly(place.source) if place and place.unit else None
+        if text is None:
+            with self._free:
+                text = disassembly(binary)
+        return text
 
     def _wait(self, place: _Place) -> None:
         with self._moved:

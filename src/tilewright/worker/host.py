@@ -114,6 +114,7 @@ class Host:
             "problem": payload["problem"],
             "gpu": payload["gpu"],
             "threads": 1,
+            "launched": self.bench.device == "cuda",
             "deadline_s": deadline_s,
         }
         try:

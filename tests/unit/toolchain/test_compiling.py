@@ -35,6 +35,26 @@ def test_one_compilation_gives_launch_shape_and_resources_and_leaves_the_kernel_
 
 
 @needs_nvcc
+def test_where_no_gpu_will_launch_it_the_same_is_found_out_and_no_library_made():
+    before = kernels_in_cache()
+    wanted = Request(add(64, 2048), [-1])
+    (checked,) = compile_kernels([wanted], H100, timeout_s=120, launched=False)
+    assert kernels_in_cache() == before
+    assert isinstance(checked, Compiled) and checked.usage and checked.code
+    _forget_kernels()
+    assert compiled(wanted) == [checked]
+    assert len(kernels_in_cache() - before) == 1
+
+
+def _forget_kernels() -> None:
+    """As in a new process."""
+    from tilelang.cache import _dispatch_map
+
+    for cache in _dispatch_map.values():
+        cache._memory_cache.clear()
+
+
+@needs_nvcc
 def test_the_module_finds_the_compiled_kernel_under_the_same_key(monkeypatch):
     import tilelang
 

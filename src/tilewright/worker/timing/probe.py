@@ -1,8 +1,9 @@
 """What does this GPU reach: copying, multiplying matrices, launching nothing?
 
 The ceilings that times are held against. They take about two seconds together, while nobody else is timed, once for
-each device, driver and PyTorch; then they are kept in a file of this user's. They are what this device reaches in a
-short while, not its data sheet's peak: a kernel may come out a few percent above, by other data or a cooler chip.
+each device, driver and PyTorch; then they are kept in a file of this user's. They are the best of what this device
+reaches in a short while, not its data sheet's peak: a kernel may come out a few percent above, by other data or a
+cooler chip.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tilewright.worker.running.tracing import Tracer, spans_ms
 from tilewright.worker.timing import gpu, turns
 from tilewright.worker.verifying import inputs
 
-_HOW = 2
+_HOW = 3
 """Changes when what is measured does, so that what was kept is measured again."""
 _EACH_S = 0.15
 """Of device time for each ceiling. Much longer, and a large chip slows down for its power limit."""
@@ -99,11 +100,6 @@ def calls_within(seconds: float, once_s: float) -> int:
     return min(_MOST, max(_FEWEST, int(seconds / once_s))) if once_s > 0 else _MOST
 
 
-def quickest(times: Sequence[float]) -> float:
-    """The first quartile: what it reaches again and again, without the calls that something disturbed."""
-    return sorted(times)[len(times) // 4]
-
-
 def _probed() -> Ceilings:
     has_narrow_floats = torch.cuda.get_device_capability(0) >= (8, 0)  # bf16 and TF32 came with it
     return Ceilings(
@@ -152,7 +148,7 @@ def _launch_s() -> float:
     torch.cuda._sleep(_HOLD_CYCLES)
     by_events = _timed(lambda: torch.cuda._sleep(0), _EMPTY_LAUNCHES, before=flush.zero_)
     spans = empty_spans_s(tracer.stop(), _EMPTY_LAUNCHES, flush.numel())
-    return quickest(spans or by_events)
+    return min(spans or by_events)
 
 
 def empty_spans_s(pieces: Sequence[Piece], launches: int, flushed: int) -> list[float]:
@@ -166,7 +162,7 @@ def _seconds(work: Callable[[], object]) -> float:
     work()  # loads what it needs
     torch.cuda.synchronize()
     (once,) = _timed(work, 1)
-    return quickest(_timed(work, calls_within(_EACH_S, once)))
+    return min(_timed(work, calls_within(_EACH_S, once)))
 
 
 def _timed(work: Callable[[], object], calls: int, before: Callable[[], object] = lambda: None) -> list[float]:
