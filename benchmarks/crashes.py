@@ -24,13 +24,14 @@ from typing import Any
 
 from benchmarks import rowfile
 from benchmarks.kill_anything import parent_of_each
-from tilewright import targets, wiring
+from tilewright import targets
 from tilewright.channel import WorkerHost
 from tilewright.config import resolve
 from tilewright.errors import MachineryError
 from tilewright.evaluators.local import LocalEvaluator
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
+from tilewright.loading import up_to_date
 from tilewright.problems import problem_for
 from tilewright.protocols import Evaluator
 from tilewright.records import Candidate, Evaluation, Job, Measured, Problem, TimedOut
@@ -191,7 +192,7 @@ def _bench(device: str, kernel: str, stack: ExitStack) -> Bench:
     host = stack.enter_context(targets.workers(target))
     evaluator = stack.enter_context(closing(LocalEvaluator(host)))  # on one GPU, or it would not be the next
     file = load_kernel(kernel)
-    candidate, _ = wiring.up_to_date(file)
+    candidate, _ = up_to_date(file)
     return Bench(evaluator, Job(candidate, problem_for(file), gpu=target.gpu), target.gpu)
 
 

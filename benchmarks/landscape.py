@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import rowfile
-from tilewright import jsonform, targets, wiring
+from tilewright import jsonform, targets
 from tilewright.config import resolve
 from tilewright.errors import MachineryError
 from tilewright.hardware import Gpu
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
+from tilewright.loading import up_to_date
 from tilewright.problems import problem_for
 from tilewright.protocols import Evaluator, Gate
 from tilewright.records import Candidate, Evaluation, Job, KnobValue, Measured, Problem
@@ -84,7 +85,7 @@ def main(out: Path, kernels: Sequence[str], each: int, seconds: float) -> None:
 def draw(kernel: str, count: int, gpu: Gpu) -> list[Setting]:
     """So many different feasible settings of a shipped kernel, the same ones each time; all where there are fewer."""
     file = load_kernel(kernel)
-    candidate, _ = wiring.up_to_date(file)
+    candidate, _ = up_to_date(file)
     problem = problem_for(file)
     knobs = find_knobs(candidate.source)
     chooser = random.Random(kernel)

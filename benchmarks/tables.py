@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cost_tables import analyzing_table
 from benchmarks.findings import false_first, named_first
 from benchmarks.recomputed import evaluation as _evaluation
 from benchmarks.recomputed import same as _same
@@ -67,12 +68,18 @@ def render(results: Path) -> str:
     killed = list(_rows(results / "kill_anything.jsonl"))
     if killed:
         parts.append(_kill_table(killed))
+    clusters = list(_rows(results / "cluster.jsonl"))
+    if clusters:
+        parts.append(_cluster_table(clusters))
     retrieved = list(_rows(results / "retrieval.jsonl"))
     if retrieved:
         parts.append(_retrieval_table(retrieved))
     found = list(_rows(results / "findings.jsonl"))
     if found:
         parts.append(_finding_table(found))
+    analysed = list(_rows(results / "analyzing.jsonl"))
+    if analysed:
+        parts.append(analyzing_table(analysed))
     return "\n".join(parts)
 
 
@@ -239,6 +246,26 @@ def _kill_table(rows: list[dict[str, Any]]) -> str:
         mine = [row for row in kills if row["role"] == role]
         lost, twice = sum(not row["kept"] for row in mine), sum(row["twice"] for row in mine)
         lines.append(f"| {role} | {len(mine)} | {lost} | {twice} | {sum(len(row['left']) for row in mine)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cluster_table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "## A batch on a simulated cluster",
+        "",
+        f"`python -m benchmarks.cluster`: {rows[0]['kernels']} kernels on {rows[0]['gpus']} GPUs, simulated, that "
+        "take recorded times and lose one evaluation in twenty. Nothing real was measured but the driver: its share "
+        "of a core, and its memory.",
+        "",
+        "| times | evaluations | lost, asked again | missing in the end | busy, mean | busy, least | driver |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        times = "as recorded" if row["quicker"] == 1 else f"{row['quicker']:g} times as fast"
+        busy = [f"{row['busy'][which]:.1%}" for which in ("mean", "least")]
+        driver = f"{row['driver']['cores']:.3f} cores, {row['driver']['peak_mb']} MB"
+        counts = f"{row['evaluations']} | {row['lost']} | {row['missing'] + row['abandoned']}"
+        lines.append(f"| {times} | {counts} | {busy[0]} | {busy[1]} | {driver} |")
     return "\n".join(lines) + "\n"
 
 

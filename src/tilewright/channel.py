@@ -19,7 +19,7 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Protocol
 
 from tilewright.errors import WorkerError
 from tilewright.hardware import cores
@@ -35,6 +35,16 @@ _PASSED_ON = (
 _SILENCE_S = 300.0
 """How long past the longest deadline a host may say nothing before it is taken for hung."""
 _ENDING_S = 30.0
+
+
+class Host(Protocol):
+    """The end of the line to worker processes, here or elsewhere. `jobs` requests are worked on at a time."""
+
+    jobs: int
+
+    def call(self, op: str, payload: Answer, deadline_s: float) -> Future[Answer]: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass

@@ -31,7 +31,7 @@ FEWEST = 5
 """Kernels below which no interval is given: a bootstrap over fewer is too narrow to mean anything."""
 _DRAWS = 10_000
 _NO_TARGET = 1e9
-_UNFINISHED = ("machinery", "model_unavailable", "awaiting_answers", "awaiting_gpu")
+_UNFINISHED = ("machinery", "model_unavailable", "no_machine", "awaiting_answers", "awaiting_gpu")
 
 Optimize = Callable[[OptimizationConfig], Run]
 

@@ -16,6 +16,7 @@ from tilewright.hardware import Gpu, known_as
 from tilewright.lm import PATIENT, Model, Patience
 from tilewright.proposers.llm import LlmProposer, signatures
 from tilewright.proposers.llm.compiling import Played, compiled
+from tilewright.proposing import model_for
 from tilewright.protocols import Watcher
 from tilewright.records import Attempt, Brief, Candidate, Job, Run, Verified, Wrong
 from tilewright.scores import doubtful, score
@@ -83,7 +84,7 @@ def compile_prompts(
             raise UsageError(_useless(settings, recorded, target))
         with (
             nullcontext(shared) if shared else closing(targets.SharedWorkers()) as kept,
-            wiring.model_for(settings, store, watcher, patience, "compile_prompts") as model,
+            model_for(settings, store, watcher, patience, "compile_prompts") as model,
         ):
             assert model is not None  # there are models
             bench = _Bench(kept, target, settings, model)

@@ -11,6 +11,7 @@ import difflib
 import json
 import math
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,8 @@ ERROR_FACTOR_HELP = "How many times PyTorch's own error an error may be; other t
 RESULTS_HELP = "Folder for the store and the histories."
 GPU_HELP = f"GPU to optimise for: {', '.join(GPUS)}, or one of the file that {GPUS_VARIABLE} names."
 BACKWARD_HELP = "Verify and time the gradients too."
+OF_ONE_COMMAND = ("results", "quiet", "verbose")
+"""Where the store is and how much is said: what a run that goes on is told of these holds for that time."""
 _KEYS = {"openai": _OPENAI_KEY, "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
 
 
@@ -249,6 +252,28 @@ def from_pairs(pairs: tuple[tuple[str, str], ...], override: OptimizationConfig)
     for name in override.explicit:
         setattr(config, name, getattr(override, name))
     return config
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Options that take the place of those a run had: for the store, and as they are typed."""
+
+    pairs: tuple[tuple[str, str], ...]
+    said: str
+
+
+def changes(pairs: tuple[tuple[str, str], ...], override: OptimizationConfig) -> Changes | None:
+    """What somebody set in `override` that a stored configuration hasn't, and that holds for the run from now on."""
+    stored = dict(pairs)
+    was_set = set(json.loads(stored.get("explicit", "[]")))
+    values = {name: json.dumps(getattr(override, name)) for name in override.explicit.difference(OF_ONE_COMMAND)}
+    new = sorted(name for name, value in values.items() if name not in was_set or stored.get(name) != value)
+    if not new:
+        return None
+    others = [item.name for item in dataclasses.fields(override) if item.name not in new]
+    said = shlex.join(arguments_of(override, leave_out=others)) or f"other {', '.join(new)}"
+    explicit = ("explicit", json.dumps(sorted(was_set.union(new))))
+    return Changes((*((name, values[name]) for name in new), explicit), said)
 
 
 def resolve(config: OptimizationConfig, environment: Mapping[str, str] | None = None) -> Settings:

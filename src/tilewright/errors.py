@@ -15,6 +15,7 @@ TilewrightError                      anything below; its text says what to do ne
     │   └── ModelUnavailable         no answer to any: no key, no credit, unknown model
     │       └── BudgetSpent          what may be spent on it is spent
     ├── WorkerError                  a worker process died or broke its protocol
+    │   └── NoMachine                none can be had elsewhere: no network, a quota, a token that isn't known
     ├── StoreError                   the store can't be read or written
     │   └── StoreBusy                another run holds it
     └── RecordError                  JSON that is no such record
@@ -92,6 +93,10 @@ class BudgetSpent(ModelUnavailable):
 
 
 class WorkerError(MachineryError):
+    pass
+
+
+class NoMachine(WorkerError):
     pass
 
 

@@ -16,6 +16,8 @@ from typing import Any
 from tilewright.errors import ConfigError
 from tilewright.hardware import load_gpu
 from tilewright.records import Finding, Precision
+from tilewright.scores import AT_LIMIT
+from tilewright.wording import numbers
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,7 +73,7 @@ def create_optimization_guidelines(
         raise ValueError(f"current_speedup is {current_speedup}: expected a finite ratio of 0 or more")
     tier = next(tier for tier in tiers() if tier.lowest <= current_speedup < tier.below)
     standing = _standing(current_speedup, tier, share_of_limit, gpu)
-    if share_of_limit is not None and share_of_limit >= _NEAR_LIMIT:
+    if share_of_limit is not None and _NEAR_LIMIT <= share_of_limit <= AT_LIMIT:
         return [standing, _table()["near_limit"]]
     far = share_of_limit is not None and share_of_limit < _FAR and tier.lowest > 0
     categories = [finding.category for finding in findings]
@@ -138,5 +140,5 @@ def _rank(line: Line, categories: Sequence[str]) -> int:
 
 def _standing(current_speedup: float, tier: Tier, share_of_limit: float | None, gpu: str) -> str:
     where = f" on {gpu}" if gpu else ""
-    limit = f", {share_of_limit:.0%} of what the hardware allows" if share_of_limit is not None else ""
+    limit = f", {numbers.share(share_of_limit)} of what the hardware allows" if share_of_limit is not None else ""
     return f"{current_speedup:.3f}x{where}{limit}. {tier.heading}"

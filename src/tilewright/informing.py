@@ -22,12 +22,19 @@ _LOOKED_AT, _ALIKE = 3, 0.5
 
 
 class Informer:
-    """For one run. `lessons` gives what was learned so far, the newest first; lessons of another GPU are marked."""
+    """For one run. `lessons` gives what was learned so far, the newest first; lessons of another GPU are marked.
+    `terms` are what the run asks of a candidate beyond the rules."""
 
     def __init__(
-        self, gpu: Gpu, retriever: Retriever, examples: int, lessons: Callable[[], Sequence[Lesson]]
+        self,
+        gpu: Gpu,
+        retriever: Retriever,
+        examples: int,
+        lessons: Callable[[], Sequence[Lesson]],
+        terms: Sequence[str] = (),
     ) -> None:
         self._gpu, self._retriever, self._examples, self._lessons = gpu, retriever, examples, lessons
+        self._terms = tuple(terms)
 
     def __call__(self, brief: Brief) -> Told:
         parent, problem = brief.parent, brief.problem
@@ -46,7 +53,9 @@ class Informer:
         evidence = with_runs(parent.evidence, parent.evaluation)
         rows = standings(evidence, problem, self._gpu, reached is not None)
         standing = [kernels.standing(one) for one in rows]
-        return Told(tuple(examples), tuple(guidelines), tuple(self._lessons()[:LESSONS]), tuple(standing))
+        return Told(
+            tuple(examples), tuple(guidelines), tuple(self._lessons()[:LESSONS]), tuple(standing), self._terms
+        )
 
 
 def _worth_showing(found: Sequence[Example]) -> Sequence[Example]:

@@ -28,7 +28,9 @@ from tilewright.header import with_result
 from tilewright.informing import Informer
 from tilewright.judged import Case, checked, evaluation_record, limit_fields
 from tilewright.kernelfile import load_kernel, replace_file
+from tilewright.loading import load_task, up_to_date
 from tilewright.problems import problem_for
+from tilewright.proposing import retriever_for
 from tilewright.protocols import Evaluator, Gate, Verdict
 from tilewright.records import (
     Analysis,
@@ -45,6 +47,7 @@ from tilewright.records import (
 from tilewright.report.checked import Checked
 from tilewright.report.output import measured_lines
 from tilewright.search.gating import through
+from tilewright.wording.task import terms
 from tilewright.worker.timing.counters import read as read_counters
 
 SEED_BUDGET_S = 60.0
@@ -150,8 +153,8 @@ def brief(config: OptimizationConfig) -> Brief:
 
 def briefed(settings: Settings, judge: Judging, target: targets.Target) -> Brief:
     """`brief`, by processes that are there already."""
-    kernel, problem = wiring.load_task(settings)
-    candidate, _ = wiring.up_to_date(kernel)
+    kernel, problem = load_task(settings)
+    candidate, _ = up_to_date(kernel)
     verdict = through(judge.gates, candidate, problem)
     evaluation: Evaluation | None = verdict.failure
     if evaluation is None:
@@ -170,8 +173,9 @@ def briefed(settings: Settings, judge: Judging, target: targets.Target) -> Brief
     made = Brief(problem, attempt, (attempt,), 1, "structure", target.gpu, settings.candidates)
     lessons = wiring.stored_lessons(settings.results)
     gpu = load_gpu(target.gpu)
-    told = Informer(gpu, wiring.retriever_for(settings, gpu), settings.rag_k, lambda: lessons)(made)
-    return made.with_told(told)
+    asked = terms(settings.policy, settings.backward, settings.error_factor)
+    inform = Informer(gpu, retriever_for(settings, gpu), settings.rag_k, lambda: lessons, asked)
+    return made.with_told(inform(made))
 
 
 def analyzed(case: Case, judge: Judging, target: targets.Target, counters: bool = False) -> Analysis:
@@ -247,7 +251,7 @@ def case_of(
     )
     if source is not None:
         kernel = load_kernel(name, text=source)
-    candidate, notes = wiring.up_to_date(kernel)
+    candidate, notes = up_to_date(kernel)
     return Case(kernel, candidate, problem, notes)
 
 
@@ -291,7 +295,7 @@ def judging(target: targets.Target | None) -> Iterator[Judging]:
 
     Without a target modules run natively on the CPU, and TileLang's kernels are interpreted.
     """
-    targets.check_packages()
+    targets.check_packages(target)
     with closing(targets.host_for(target) if target else WorkerHost("cpu")) as host:
         gates = targets.gates_for(target, host, SEED_BUDGET_S) if target else ()
         last = targets.last_gates_for(target, host) if target else ()

@@ -22,8 +22,9 @@ from pathlib import Path
 
 from tilewright import storeformat
 from tilewright.errors import StoreBusy, StoreError, UsageError
+from tilewright.owner import alive, process_of
 from tilewright.records.tasks import content_id
-from tilewright.store import FILE, WAITING, Store, alive
+from tilewright.store import FILE, WAITING, Store
 
 _ROWS = {
     "attempt": ("number", "candidate_id", "outcome", "record"),
@@ -33,6 +34,7 @@ _ROWS = {
     "told": ("place", "record"),
     "interaction": ("prompt_id", "rollout_id", "record"),
     "gpu": ("record",),
+    "changed": ("at", "said", "record"),
 }
 """What makes up a run: by table, the columns beside `run_id`. Lessons are not among it: people edit them; nor are
 verdicts of gates, which another machine may not share."""
@@ -218,7 +220,7 @@ class _Merging:
     def _replace(self, mine: _Stored, theirs: _Stored) -> None:
         if mine.owner and alive(mine.owner):
             raise StoreBusy(
-                f"run {mine.id} went on elsewhere, and process {mine.owner} works on it here. "
+                f"run {mine.id} went on elsewhere, and process {process_of(mine.owner)} works on it here. "
                 "Merge when that has ended. Nothing was merged."
             )
         seconds, reason, detail = theirs.state

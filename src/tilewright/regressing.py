@@ -27,6 +27,7 @@ from tilewright.header import read_header, read_measured_by, read_stats
 from tilewright.judge import DEADLINE_S, Judging, case_of, job_for, judging, target_for, without_evidence
 from tilewright.kernelfile import find_kernel, load_kernel, split_entry_point
 from tilewright.listing import list_kernels
+from tilewright.loading import up_to_date
 from tilewright.recheck import of_attempt
 from tilewright.records import (
     Baseline,
@@ -196,7 +197,7 @@ def _path(name: str) -> Path:
 
 def _from_store(name: str, then: Mapping[str, _Recalled]) -> _Plan | Regressed:
     kernel = load_kernel(name)
-    candidate, notes = wiring.up_to_date(kernel)
+    candidate, notes = up_to_date(kernel)
     programs = (_program(kernel.candidate), _program(candidate))
     found = next((then[program] for program in programs if program in then), None)
     if found is None:

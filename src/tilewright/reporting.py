@@ -14,11 +14,12 @@ from tilewright.analysis.limit import fields_of, limit, reached, share_reached
 from tilewright.analysis.runfacts import with_runs
 from tilewright.analysis.standing import standings
 from tilewright.config import OptimizationConfig, arguments_of, from_pairs
-from tilewright.errors import ConfigError, StoreError
+from tilewright.errors import ConfigError
 from tilewright.hardware import Gpu, load_gpu
 from tilewright.lm import spent_on
 from tilewright.records import Facts, Interaction, Run
 from tilewright.report import html, markdown, record
+from tilewright.report.file import write
 from tilewright.report.page.known import Known, ModelUse, Place, Roof
 from tilewright.scores import best
 
@@ -32,16 +33,14 @@ def write_report(
     run: Run, interactions: Sequence[Interaction], results: Path, out: Path | None = None, format: Format = "html"
 ) -> Path:
     """To `out`, else to `results`/reports; a file that is there is replaced. `StoreError` where that fails."""
-    path = out or results / FOLDER / f"{run.id}.{format}"
-    text = report(run, interactions, format)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")  # a model may have said half a character
-    except OSError as error:
-        raise StoreError(
-            f"{path} can't be written: {error.strerror}. Choose another: tilewright report {run.id} --out FILE"
-        ) from error
+    path = out or page_of(run.id, results).with_suffix(f".{format}")
+    write(path, report(run, interactions, format), f"tilewright report {run.id} --out FILE")
     return path
+
+
+def page_of(run_id: str, results: Path) -> Path:
+    """Where the page of a run lies."""
+    return results / FOLDER / f"{run_id}.html"
 
 
 def report(run: Run, interactions: Sequence[Interaction], format: Format = "html") -> str:

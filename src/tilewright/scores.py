@@ -15,6 +15,9 @@ from tilewright.records import Attempt, Clock, Estimated, Evaluation, Measured, 
 Kind = Literal["measured", "estimated"]
 MIN_ESTIMATED_GAIN = 0.01
 """An estimate has no interval to speak of, so a gain below this share isn't one."""
+AT_LIMIT = 1.1
+"""From 1 up to here a share of the limit says no more than that the limit is reached: it rests on rates that a probe
+found. Further above it is no limit for that kernel."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ the same time; one run belongs to one process at a time.
 
 from __future__ import annotations
 
-import os
-import socket
+import json
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from pathlib import Path
 from tilewright import jsonform, storeformat
 from tilewright.errors import StoreBusy, StoreError, UsageError
 from tilewright.hardware import Gpu
+from tilewright.owner import alive, me, process_of
 from tilewright.protocols import Verdict
 from tilewright.records import Attempt, Candidate, Interaction, Judged, Lesson, Run, Told
 
@@ -57,20 +56,14 @@ def existing_store(results: Path) -> Store:
     return Store(results / FILE)
 
 
-def alive(owner: str) -> bool:
-    """Whether the process still runs; one on another host is taken to."""
-    pid, _, host = owner.partition("@")
-    if host != socket.gethostname():
-        return True
-    if sys.platform == "win32":  # there os.kill would end the process instead of asking after it
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def as_changed(db: sqlite3.Connection, run: Run) -> Run:
+    """A run with the options that it was resumed with in place of those it began with, and a note of each change."""
+    rows = db.execute("SELECT at, said, record FROM changed WHERE run_id = ? ORDER BY rowid", (run.id,)).fetchall()
+    settings = dict(run.settings)
+    for _, _, record in rows:
+        settings |= json.loads(record)
+    notes = tuple(f"resumed on {at} with {said}" for at, said, _ in rows)
+    return replace(run, settings=tuple(settings.items()), notes=(*run.notes, *notes))
 
 
 class Store:
@@ -100,16 +93,23 @@ class Store:
         with self._writing() as db:
             db.execute(
                 "INSERT INTO run (id, kernel_path, started, record, owner) VALUES (?, ?, ?, ?, ?)",
-                (run.id, run.kernel_path, run.started, record, _me()),
+                (run.id, run.kernel_path, run.started, record, me()),
             )
 
     def take(self, run_id: str) -> None:
         """Own an existing run, so that no other process continues it. Raises `StoreBusy`."""
         with self._writing() as db:
             owner = db.execute("SELECT owner FROM run WHERE id = ?", (run_id,)).fetchone()[0]
-            if owner and owner != _me() and alive(owner):
-                raise StoreBusy(f"run {run_id} is being worked on by process {owner}. Wait for it, or end it first.")
-            db.execute("UPDATE run SET owner = ?, stop_reason = '', stop_detail = '' WHERE id = ?", (_me(), run_id))
+            if owner and owner != me() and alive(owner):
+                raise StoreBusy(
+                    f"run {run_id} is being worked on by process {process_of(owner)}. Wait for it, or end it first."
+                )
+            db.execute("UPDATE run SET owner = ?, stop_reason = '', stop_detail = '' WHERE id = ?", (me(), run_id))
+
+    def change(self, run_id: str, at: str, said: str, settings: Sequence[tuple[str, str]]) -> None:
+        """Put these of a run's `settings` in place of its own from `at` on; `said` is how they were typed."""
+        with self._writing() as db:
+            db.execute("INSERT INTO changed VALUES (?, ?, ?, ?)", (run_id, at, said, json.dumps(dict(settings))))
 
     def append(self, run_id: str, attempt: Attempt) -> None:
         """Make an attempt durable."""
@@ -120,6 +120,14 @@ class Store:
                 (run_id, attempt.index, attempt.candidate.id, outcome, jsonform.dumps(attempt)),
             )
             db.execute("DELETE FROM verdict WHERE run_id = ? AND candidate_id = ?", (run_id, attempt.candidate.id))
+
+    def try_again(self, run: Run) -> Run:
+        """The run without the attempts at its end that the machinery failed at: their candidates have had no chance
+        yet."""
+        judged = max((attempt.index + 1 for attempt in run.attempts if not attempt.error), default=0)
+        with self._writing() as db:
+            db.execute("DELETE FROM attempt WHERE run_id = ? AND number >= ?", (run.id, judged))
+        return replace(run, attempts=run.attempts[:judged])
 
     def remember(self, run_id: str, place: str, candidates: Sequence[Candidate]) -> None:
         """Keep what a proposer answered at `place` ("turn 2 structure rewrites"), so that it isn't asked again."""
@@ -272,7 +280,7 @@ class Store:
             attempts = self._db.execute(
                 "SELECT record FROM attempt WHERE run_id = ? ORDER BY number", (run_id,)
             ).fetchall()
-        run = jsonform.loads(Run, row[0])
+            run = as_changed(self._db, jsonform.loads(Run, row[0]))
         return replace(
             run,
             attempts=tuple(jsonform.loads(Attempt, attempt[0]) for attempt in attempts),
@@ -369,7 +377,3 @@ def _advice(message: str) -> str:
     if "locked" in message:
         return "Another program holds it; try again when that has ended."
     return "Nothing finished was lost; continue with: tilewright resume last"
-
-
-def _me() -> str:
-    return f"{os.getpid()}@{socket.gethostname()}"

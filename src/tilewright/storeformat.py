@@ -93,6 +93,14 @@ CREATE TABLE awaited (
     PRIMARY KEY (run_id, place)
 );
 """,
+    """
+CREATE TABLE changed (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    at TEXT NOT NULL,
+    said TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record))
+);
+""",
 )
 """What each version of the format added to the one before it."""
 VERSION = len(_SCHEMA)

@@ -13,14 +13,15 @@ from typing import Literal
 
 from tilewright import jsonform
 from tilewright.analysis.model import estimate
-from tilewright.channel import WorkerHost
+from tilewright.channel import Host, WorkerHost
 from tilewright.config import Settings
 from tilewright.errors import ConfigError, MissingDependency, UsageError, WorkerError
 from tilewright.evaluators.absent import AbsentEvaluator
 from tilewright.evaluators.local import Device, LocalEvaluator, devices
-from tilewright.evaluators.modal import modal_evaluator
+from tilewright.evaluators.modal import ModalHost, expected_usd, modal_evaluator, modal_host, usd
 from tilewright.evaluators.offline import OfflineEvaluator
-from tilewright.evaluators.ray import ray_evaluator
+from tilewright.evaluators.ray import ray_evaluator, ray_host
+from tilewright.evaluators.remote import RemoteEvaluator
 from tilewright.gates.compile import CompileGate
 from tilewright.gates.semantic import SemanticGate
 from tilewright.gates.static import StaticGate
@@ -91,8 +92,11 @@ def _what_is_here(found: Sequence[Device]) -> str:
     return f"{text}; of another model and not used: {', '.join(others)}" if others else text
 
 
-def check_packages() -> None:
-    """Raises `MissingDependency` where what runs kernels is not installed, or can't run."""
+def check_packages(target: Target | None = None) -> None:
+    """Raises `MissingDependency` where what runs kernels is not installed, or can't run; but for a target that has
+    all of it elsewhere."""
+    if target is not None and target.evaluator in ("modal", "ray"):
+        return
     if sys.platform != "linux":
         raise MissingDependency(
             f"Kernels are compiled and run in processes that need Linux; this is {sys.platform}. On Windows, WSL is "
@@ -107,9 +111,9 @@ def check_packages() -> None:
 
 
 @contextmanager
-def workers(target: Target) -> Iterator[WorkerHost]:
+def workers(target: Target) -> Iterator[Host]:
     """The worker processes for a target (for its first GPU); ended when the block ends."""
-    check_packages()
+    check_packages(target)
     host = host_for(target)
     try:
         yield host
@@ -123,13 +127,13 @@ class SharedWorkers:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._hosts: dict[Target, WorkerHost] = {}
+        self._hosts: dict[Target, Host] = {}
         self._evaluators: dict[tuple[Target, Path], Evaluator] = {}
 
-    def host(self, target: Target) -> WorkerHost:
+    def host(self, target: Target) -> Host:
         with self._lock:
             if target not in self._hosts:
-                check_packages()
+                check_packages(target)
                 self._hosts[target] = host_for(target)
             return self._hosts[target]
 
@@ -147,8 +151,13 @@ class SharedWorkers:
             host.close()
 
 
-def host_for(target: Target, number: int = 0) -> WorkerHost:
-    """The worker processes for one of the target's GPUs, or for none where it is judged offline."""
+def host_for(target: Target, number: int = 0) -> Host:
+    """The worker processes for one of the target's GPUs, or for none where it is judged offline or elsewhere.
+    Elsewhere are they too, where nothing can be compiled here."""
+    if target.evaluator in ("modal", "ray") and not _runs_kernels():
+        if target.evaluator == "ray":
+            return ray_host(target.address)
+        return modal_host(target.gpu, target.machines or 1)
     if target.evaluator != "local":
         return WorkerHost("cpu", target.gpu)
     if len(target.devices) < 2:
@@ -158,7 +167,15 @@ def host_for(target: Target, number: int = 0) -> WorkerHost:
     return WorkerHost("cuda", target.gpu, jobs, visible=target.devices[number])
 
 
-def gpu_of(target: Target, host: WorkerHost) -> Gpu:
+def _runs_kernels() -> bool:
+    try:
+        check_packages()
+    except MissingDependency:
+        return False
+    return True
+
+
+def gpu_of(target: Target, host: Host) -> Gpu:
     """The target's GPU, from the table or else from the device itself; where it is here, with what it reaches."""
     if target.evaluator != "local":
         return load_gpu(target.gpu)
@@ -172,7 +189,7 @@ def gpu_of(target: Target, host: WorkerHost) -> Gpu:
     return gpu
 
 
-def _probed(gpu: Gpu, host: WorkerHost) -> Gpu:
+def _probed(gpu: Gpu, host: Host) -> Gpu:
     """Without ceilings of its own a GPU has the table's, and says why."""
     try:
         answer = host.call("probe", {}, _ASKING_S).result()
@@ -183,36 +200,57 @@ def _probed(gpu: Gpu, host: WorkerHost) -> Gpu:
     return with_ceilings(gpu, jsonform.from_plain(Ceilings, answer["ceilings"]))
 
 
-def cheap_gates_for(target: Target, host: WorkerHost, gpu: Gpu | None = None) -> Sequence[Gate]:
+def cheap_gates_for(target: Target, host: Host, gpu: Gpu | None = None) -> Sequence[Gate]:
     """Static rules and the compiler: where facts come from."""
     return [StaticGate(), CompileGate(host, gpu or gpu_of(target, host))]
 
 
 def gates_for(
-    target: Target, host: WorkerHost, budget_s: float = SEMANTIC_BUDGET_S, gpu: Gpu | None = None
+    target: Target, host: Host, budget_s: float = SEMANTIC_BUDGET_S, gpu: Gpu | None = None
 ) -> Sequence[Gate]:
     """The cheap ones, and execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
-    cheap = cheap_gates_for(target, host, gpu)
     if target.evaluator == "local":
-        return cheap
-    return [*cheap, SemanticGate(host, budget_s)]
+        return cheap_gates_for(target, host, gpu)
+    semantic = SemanticGate(host, budget_s)
+    return [StaticGate(), CompileGate(host, gpu or gpu_of(target, host), meanwhile=semantic.begin), semantic]
 
 
-def last_gates_for(target: Target, host: WorkerHost) -> Sequence[Gate]:
+def last_gates_for(target: Target, host: Host) -> Sequence[Gate]:
     """What a candidate goes through that a GPU found right, before it may be the best: execution on the CPU, which
     sees memory that is read before it is written, races and accesses out of bounds where a GPU was only lucky."""
     return [SemanticGate(host, SEMANTIC_BUDGET_S)] if target.evaluator == "local" else []
 
 
-def evaluator_for(target: Target, host: WorkerHost, results: Path = Path("results")) -> Evaluator:
+def evaluator_for(target: Target, host: Host, results: Path = Path("results")) -> Evaluator:
     """`results` may hold a calibration of the time model."""
     if target.evaluator == "local":
         return LocalEvaluator(host, *(host_for(target, number) for number in range(1, len(target.devices))))
     if target.evaluator == "absent":
         return AbsentEvaluator()
     if target.evaluator == "modal":
-        return modal_evaluator(target.gpu, target.machines or 1)
+        shared = host if isinstance(host, ModalHost) else None
+        return modal_evaluator(target.gpu, target.machines or 1, host=shared)
     if target.evaluator == "ray":
         return ray_evaluator(target.gpu, target.address, target.machines)
     gpu = gpu_of(target, host)
     return OfflineEvaluator(lambda evidence, problem: estimate(evidence, problem, gpu, results))
+
+
+def expected_spending(target: Target, evaluations: int) -> str:
+    """What so many evaluations elsewhere are expected to cost; "" where nobody is paid by the second."""
+    if target.evaluator != "modal":
+        return ""
+    dollars = expected_usd(target.gpu, evaluations, target.machines or 1)
+    return f"Modal: est. {dollars:.2f} USD at list prices for at most {evaluations} candidates on {target.gpu}"
+
+
+def seconds_elsewhere(evaluator: Evaluator) -> float | None:
+    """How long machines elsewhere have been busy for it; None where it has none."""
+    return evaluator.seconds if isinstance(evaluator, RemoteEvaluator) else None
+
+
+def spending(target: Target, seconds: float) -> str:
+    """What machines elsewhere were that were busy for so long."""
+    dollars = f", {usd(target.gpu, seconds):.2f} USD at list prices; starts and idle time come on top"
+    price = dollars if target.evaluator == "modal" else ""
+    return f"{target.evaluator}: {target.gpu} busy for {seconds:.1f} s{price}"

@@ -1,60 +1,57 @@
-"""Puts the parts of a run together: with `targets`, the only files that name concrete classes."""
+"""Puts the parts of a run together: with `targets` and `proposing`, the only files that name concrete classes."""
 
 from __future__ import annotations
 
 import secrets
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from tilewright.analysis.analyzer import PerformanceAnalyzer
 from tilewright.analysis.limit import fields_of, share_reached
-from tilewright.analysis.llm_rule import LlmRule
 from tilewright.baselines import baselines_for
-from tilewright.channel import WorkerHost
-from tilewright.config import OptimizationConfig, Settings, from_pairs, resolve, to_pairs
+from tilewright.channel import Host
+from tilewright.config import OptimizationConfig, Settings, changes, from_pairs, resolve, to_pairs
 from tilewright.errors import StoreError, UsageError
 from tilewright.gates.kernels import OwnKernelGate
 from tilewright.gates.version import version_of
-from tilewright.generating import kernel_to_be, reference_problem
 from tilewright.hardware import (
     Gpu,
     cores,
     known_as,
 )
 from tilewright.informing import Informer
-from tilewright.kernelfile import KernelFile, load_kernel
-from tilewright.lm import PATIENT, Budget, Model, Patience, Transcript, open_model, spent_on, transcript_path
-from tilewright.problems import problem_for, read_task, task_workloads
-from tilewright.proposers.llm.knobs import KnobChooser
-from tilewright.proposers.rewrites import RewriteProposer
-from tilewright.proposers.tuner import KnobTuner
-from tilewright.protocols import Proposer, Retriever, Watcher
-from tilewright.rag.corpus import improved_in, read_corpus
-from tilewright.rag.embeddings import model_embedder, remembering
-from tilewright.rag.retriever import MultiturnOptimizationRAG
-from tilewright.records import Attempt, Candidate, Interaction, Lesson, Problem, Run, Told
+from tilewright.kernelfile import KernelFile
+from tilewright.lm import PATIENT, Budget, Patience, spent_on
+from tilewright.loading import load_task, up_to_date
+from tilewright.proposing import knob_search, model_for, retriever_for, structure_proposers
+from tilewright.protocols import Watcher
+from tilewright.records import Attempt, Candidate, Lesson, Run, Told
 from tilewright.report.history import HistoryFile
 from tilewright.report.output import save_best, save_first
 from tilewright.reporting import write_report
 from tilewright.search.loop import Parts, continue_run
 from tilewright.search.reflecting import take_in
 from tilewright.search.stopping import StopRules
+from tilewright.search.underway import Onlooker
 from tilewright.source.equality import equal_work
-from tilewright.source.migrate import migrate
-from tilewright.store import FILE, Store, stored_runs
+from tilewright.store import FILE, Store
 from tilewright.targets import (
     SEMANTIC_BUDGET_S,
     SharedWorkers,
     Target,
     choose_target,
+    expected_spending,
     gates_for,
     gpu_of,
     last_gates_for,
+    seconds_elsewhere,
+    spending,
 )
+from tilewright.wording.task import terms
 
 _JUDGED_BY = "evaluator "
 """How the note begins that says who judges a run."""
@@ -111,9 +108,9 @@ def main(
             settings=to_pairs(config),
             evaluator=target.evaluator,
             gpu=target.gpu,
-            started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            started=_now(),
             line_offset=kernel.line_offset,
-            notes=(_judged_by(target), *settings.notes, *notes),
+            notes=(*_judged_by(target, settings), *settings.notes, *notes),
             baselines=baselines_for(settings.baselines, problem, seed, settings.include),
         )
         store.begin(run)
@@ -130,7 +127,7 @@ def resume(
     patience: Patience = PATIENT,
     together: Together | None = None,
 ) -> Outcome:
-    """Go on with a stored run. Options set in `config` replace the run's own."""
+    """Go on with a stored run. Options set in `config` replace the run's own, now and whenever it goes on again."""
     store = open_store(Path(config.results))
     try:
         run = store.load(store.find(name))
@@ -148,8 +145,12 @@ def resume(
                 "where it began."
             )
         store.take(run.id)
+        if changed := changes(run.settings, config):
+            store.change(run.id, _now(), changed.said, changed.pairs)
+            run = store.load(run.id)
+        run = store.try_again(run)
         others = tuple(note for note in run.notes if not note.startswith(_JUDGED_BY))
-        run = replace(run, notes=(_judged_by(target), *others))
+        run = replace(run, notes=(*_judged_by(target, settings), *others))
         seed = run.attempts[0].candidate if run.attempts else up_to_date(kernel)[0]
         return _work(run, seed, kernel, settings, target, store, watcher, shared, patience, together)
     finally:
@@ -176,13 +177,24 @@ def take_lessons(
         return len(store.awaited_lessons(run.id))
 
 
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
 def _candidates_per_turn(settings: Settings) -> int:
     return max(settings.candidates, settings.hypotheses)
 
 
-def _judged_by(target: Target) -> str:
-    """A note that holds for this process alone."""
-    return f"{_JUDGED_BY}{target.evaluator}: {target.reason}"
+def most_evaluations(settings: Settings) -> int:
+    """Candidates that a run may have judged."""
+    a_turn = _candidates_per_turn(settings) + settings.tune_budget
+    return min(settings.max_iterations * a_turn, settings.max_evaluations or sys.maxsize)
+
+
+def _judged_by(target: Target, settings: Settings) -> tuple[str, ...]:
+    """Notes that hold for this process alone."""
+    cost = expected_spending(target, most_evaluations(settings))
+    return (f"{_JUDGED_BY}{target.evaluator}: {target.reason}", *([f"{_JUDGED_BY}{cost}"] if cost else []))
 
 
 def _compares(run: Run, target: Target) -> bool:
@@ -204,126 +216,8 @@ def stored_lessons(results: Path) -> list[Lesson]:
         return [lesson for _, _, lesson in store.lessons()]
 
 
-def load_task(settings: Settings) -> tuple[KernelFile, Problem]:
-    """The kernel and its problem, from a kernel file, a task file, or the reference that is to get a kernel."""
-    if settings.generate:
-        problem = reference_problem(settings.kernel_file, settings.inputs, settings.precision, settings.workloads)
-        return kernel_to_be(problem, settings.out), problem
-    if settings.kernel_file.endswith(".toml"):
-        path = Path(settings.kernel_file)
-        task = read_task(path)
-        kernel = load_kernel(str(path.parent / task["kernel"]), settings.include)
-        problem = problem_for(
-            kernel,
-            reference=str(path.parent / task["reference"]),
-            inputs=task["workloads"][0]["inputs"] if task.get("workloads") else None,
-            precision=task.get("precision", settings.precision),
-        )
-        return kernel, replace(problem, workloads=task_workloads(task, path))
-    kernel = load_kernel(settings.kernel_file, settings.include)
-    problem = problem_for(
-        kernel,
-        reference=settings.reference,
-        problems=settings.problems,
-        inputs=settings.inputs,
-        precision=settings.precision,
-        workloads=settings.workloads,
-    )
-    return kernel, problem
-
-
-def up_to_date(kernel: KernelFile) -> tuple[Candidate, tuple[str, ...]]:
-    """The kernel as a candidate, rewritten for the installed TileLang where it was written for an older one."""
-    migration = migrate(kernel.candidate.source)
-    if not migration.changes:
-        return kernel.candidate, ()
-    changes = "; ".join(f"line {c.line + kernel.line_offset}: {c.what}" for c in migration.changes[:4])
-    note = f"brought up to the installed TileLang ({changes}); `tilewright migrate {kernel.path}` shows the diff"
-    return replace(kernel.candidate, source=migration.source), (note,)
-
-
 def analyzer() -> PerformanceAnalyzer:
     return PerformanceAnalyzer()
-
-
-def structure_proposers(settings: Settings, model: Model | None, watcher: Watcher) -> Sequence[Proposer]:
-    """The built-in rewrites, and the language model where there is one."""
-    rewrites = [RewriteProposer(settings.candidates)] if settings.candidates else []
-    if model is None or not settings.hypotheses:
-        return rewrites
-    from tilewright.proposers.llm import LlmProposer
-
-    own = settings.instructions
-    reading = LlmRule(model, settings.custom_analysis_prompt or "", own)
-    return [*rewrites, LlmProposer(model, reading.of_brief, settings.hypotheses, watcher.note, own, share_reached)]
-
-
-def _tuner(settings: Settings, gpu: Gpu, model: Model | None, watcher: Watcher) -> Proposer | None:
-    """None where knobs aren't searched: not wanted, or the first right kernel is all that is."""
-    if not settings.tune_budget or (settings.generate and not settings.optimize):
-        return None
-    search = KnobTuner(gpu, settings.tune_budget * settings.max_iterations, settings.seed)
-    return KnobChooser(search, model, watcher.note) if model and settings.knobs == "model" else search
-
-
-@contextmanager
-def model_for(
-    settings: Settings,
-    store: Store,
-    watcher: Watcher,
-    patience: Patience,
-    about: str,
-    run_id: str = "",
-    budget: Budget | None = None,
-) -> Iterator[Model | None]:
-    """The language model, each exchange with which is written down as it happens, and stored where it is a run's.
-
-    `about` (a kernel's path) names the transcript. A run has a budget of its own unless it shares one.
-    """
-    if not settings.models:
-        yield None
-        return
-    transcript = Transcript(transcript_path(settings.results, about))
-    earlier = store.interactions(run_id)
-    if budget is None:
-        budget = spent_on(earlier, settings.max_usd, settings.max_tokens)
-
-    def say(told: Interaction) -> None:
-        watcher.note(f"{told.purpose}: {told.model}, {told.seconds:.0f} s; so far {budget}")
-
-    model = open_model(
-        settings.models,
-        temperature=settings.temperature,
-        temperature_is_explicit=settings.temperature_is_explicit,
-        api_base=settings.api_base,
-        api_key=settings.api_key,
-        secrets=settings.secrets,
-        budget=budget,
-        recorded=lambda name: store.interactions(store.find(name)),
-        earlier=earlier,
-        on_interaction=[*([partial(store.record, run_id)] if run_id else []), transcript.add, say],
-        on_note=watcher.note,
-        on_detail=watcher.note if settings.verbose else lambda detail: None,
-        on_warning=watcher.note,
-        patience=patience,
-    )
-    try:
-        yield model
-    finally:
-        model.close()
-        watcher.note(f"model {', '.join(model.names)}: {budget}; every exchange is in {transcript.path}")
-
-
-def retriever_for(settings: Settings, gpu: Gpu, run_id: str = "") -> Retriever:
-    """Over the shipped corpus, the user's own, and what earlier runs made faster."""
-    entries = [*read_corpus(), *improved_in(stored_runs(settings.results, but=run_id))]
-    for folder in settings.corpus:
-        entries += read_corpus(folder, settings.problems)
-    embedder = None
-    if settings.embedding:
-        vectors = settings.results / "embeddings.db"
-        embedder = remembering(model_embedder(settings.embedding), settings.embedding, vectors)
-    return MultiturnOptimizationRAG(entries, k=settings.rag_k, embedder=embedder, arch=gpu.arch)
 
 
 def _work(
@@ -352,17 +246,25 @@ def _work(
         if model:
             retriever = retriever_for(settings, gpu, run.id)
             # What this run taught stands among what it tried.
-            informer = Informer(gpu, retriever, settings.rag_k, lambda: [one[2] for one in store.lessons(but=run.id)])
+            informer = Informer(
+                gpu,
+                retriever,
+                settings.rag_k,
+                lambda: [one[2] for one in store.lessons(but=run.id)],
+                terms(settings.policy, settings.backward, settings.error_factor),
+            )
+        evaluator = kept.evaluator(target, settings.results)
+        seconds = seconds_elsewhere(evaluator)
         parts = Parts(
             gates=gates,
             gates_version=version_of(gates, gpu, SEMANTIC_BUDGET_S),
             last_gates=last_gates_for(target, host),
-            evaluator=kept.evaluator(target, settings.results),
+            evaluator=evaluator,
             analyze=analyzer().analyze,
             structure_proposers=structure_proposers(settings, model, watchers),
             inform=informer or (lambda brief: Told()),
             repairs=settings.repairs,
-            tuner=_tuner(settings, gpu, model, watchers),
+            tuner=knob_search(settings, gpu, model, watchers),
             memory=store,
             watcher=watchers,
             stop=_stop_rules(settings),
@@ -378,9 +280,12 @@ def _work(
             equal_work=equal_work,
             before_turn=together.before_turn if together else lambda run: None,
             called_off=together.called_off if together else lambda: None,
+            under_way=watcher.under_way if isinstance(watcher, Onlooker) else lambda stages: None,
         )
         watchers.started(run)
         ended = continue_run(run, seed, parts)
+        if seconds is not None:
+            watchers.note(spending(target, (seconds_elsewhere(evaluator) or 0.0) - seconds))
     save = save_first if settings.generate else save_best
     saved = save(ended, kernel, settings.results / "kernels") if settings.save else None
     asked = store.interactions(run.id)
@@ -393,7 +298,7 @@ def _work(
     return Outcome(ended, saved, spent.usd, spent.tokens, gpu, len(store.awaited_lessons(run.id)))
 
 
-def _gpu_of_run(run_id: str, target: Target, host: WorkerHost, store: Store) -> Gpu:
+def _gpu_of_run(run_id: str, target: Target, host: Host, store: Store) -> Gpu:
     """As it was known when the run began. What a model is told must not depend on where a run goes on: a prompt that
     reads differently there is another prompt, whose answer is missing."""
     if (known := store.gpu(run_id)) is None:

@@ -1,7 +1,7 @@
-"""A server that speaks as much of Modal's protocol as an app with one function needs, on this machine.
+"""A server that speaks as much of Modal's protocol as an app with our functions needs, on this machine.
 
-Calls run in a process of their own, which stands for a container. That what Modal itself does is like this is an
-assumption: it was written from the client's source, and its messages may change with the client's version.
+Calls run in a process of their own, which stands for any container. That what Modal itself does is like this is
+an assumption: it was written from the client's source, and its messages may change with the client's version.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from google.protobuf import empty_pb2
 from modal.client import Client
 from modal_proto import api_grpc, api_pb2
 
-from tilewright.evaluators.modal import answer
+from tilewright.evaluators.modal import answer, look
 
 
 class ModalStandIn:
     """While it is entered, Modal's client in this process talks to it.
 
-    `created` are the requests that made objects, by their kind.
+    `created` are the requests that made objects, by their kind; `judge` answers in place of the function that does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Callable[[str, str], str] = answer) -> None:
         self.created: dict[str, Any] = {}
+        self._functions = {"answer": judge, "look": look}
         self.calls: Counter[str] = Counter()
         self.refusals: dict[str, tuple[grpclib.Status, str]] = {}
         """Answer these requests with an error."""
@@ -86,7 +87,10 @@ class ModalStandIn:
     async def _stop(self) -> None:
         self._server.close()
         await self._server.wait_closed()
-        await asyncio.sleep(0.1)  # the connections' own ends
+        for _ in range(500):  # the connections' own ends, after which the loop's own pipe is left
+            if len(self._loop._selector.get_map()) <= 1:
+                break
+            await asyncio.sleep(0.01)
 
     def _handler(self, name: str) -> Callable[[Any, Any], Any]:
         async def handle(service: Any, stream: Any) -> None:
@@ -139,30 +143,33 @@ class ModalStandIn:
         return api_pb2.ImageGetOrCreateResponse(image_id=f"im-{self.calls['ImageGetOrCreate']}", result=done)
 
     def _do_FunctionPrecreate(self, request: Any) -> Any:
-        return api_pb2.FunctionPrecreateResponse(function_id="fu-1", handle_metadata=self._metadata())
+        name = request.function_name
+        return api_pb2.FunctionPrecreateResponse(function_id=f"fu-{name}", handle_metadata=self._metadata(name))
 
     def _do_FunctionCreate(self, request: Any) -> Any:
-        self.created["function"] = request.function
+        name = request.function.function_name
+        self.created["function" if name == "answer" else name] = request.function
         ranked = [api_pb2.FunctionData.RankedFunction(rank=1, function=request.function)]
         return api_pb2.FunctionCreateResponse(
-            function_id="fu-1",
-            handle_metadata=self._metadata(),
+            function_id=f"fu-{name}",
+            handle_metadata=self._metadata(name),
             function_data=api_pb2.FunctionData(ranked_functions=ranked),
         )
 
-    def _metadata(self) -> Any:
+    def _metadata(self, name: str) -> Any:
         return api_pb2.FunctionHandleMetadata(
-            function_name="answer",
+            function_name=name,
             function_type=api_pb2.Function.FUNCTION_TYPE_FUNCTION,
             max_async_object_size_bytes=1 << 24,
         )
 
     def _do_FunctionMap(self, request: Any) -> Any:
         call = f"fc-{self.calls['FunctionMap']}"
+        function = self._functions[request.function_id.removeprefix("fu-")]
         (item,) = request.pipelined_inputs
         positional, named = pickle.loads(item.input.args)  # what the client of this very process wrote
         try:
-            self._answers[call] = self._living_container().submit(answer, *positional, **named)
+            self._answers[call] = self._living_container().submit(function, *positional, **named)
         except BrokenExecutor as error:
             self._answers[call] = Future()
             self._answers[call].set_exception(error)

@@ -281,15 +281,50 @@ def test_a_gpu_that_no_node_has_is_missed_at_once(cluster: Any) -> None:
         ray_evaluator("L4", cluster.address)
 
 
+def test_a_cluster_looks_at_candidates_where_nothing_can_be_compiled(cluster: Any) -> None:
+    from tilewright.evaluators.ray import ray_evaluator, ray_host
+
+    host = ray_host(cluster.address)
+    evaluator = ray_evaluator("", cluster.address, workers=1, device="cpu")
+    try:
+        payload = {
+            "candidate": jsonform.to_plain(JOBS["is wrong"].candidate),
+            "problem": jsonform.to_plain(PROBLEM),
+            "budget_s": 20.0,
+        }
+        verdict = host.call("execute", payload, 30.0)
+        assert isinstance(evaluator.submit(JOBS["is right"]).result(120), Verified)
+        assert jsonform.from_plain(Evaluation, verdict.result(120)["failure"]).outcome == "wrong"
+        evaluator.close()
+        assert host.call("describe", {}, 30.0).result(120)["cuda"] is False, "it keeps its own connection"
+    finally:
+        evaluator.close()
+        host.close()
+
+
 def test_what_a_dying_node_worked_on_is_finished_by_the_others(cluster: Any) -> None:
     from tilewright.evaluators.ray import ray_evaluator
 
     evaluator = ray_evaluator("", cluster.address, device="cpu", wait_s=20)
     try:
-        futures = [evaluator.submit(job(f"{RIGHT}# {number}")) for number in range(6)]
+        futures = [evaluator.submit(job(f"{RIGHT}# {number}", 120.0)) for number in range(6)]
         wait_for(lambda: [lane.running for lane in evaluator._lanes] == [2, 2, 2])
         cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-        assert all(isinstance(future.result(120), Verified) for future in futures)
+        assert [future.result(120).outcome for future in futures] == ["verified"] * 6
+    finally:
+        evaluator.close()
+
+
+def test_a_cluster_that_grows_is_waited_for(cluster: Any) -> None:
+    from tilewright.evaluators.ray import ray_evaluator
+
+    evaluator = ray_evaluator("T4", cluster.address, workers=1)
+    try:
+        future = evaluator.submit(JOBS["is right"])
+        wait_for(lambda: [lane.state for lane in evaluator._lanes] == ["opening"])
+        cluster.add_node(num_cpus=1, num_gpus=1, resources={"accelerator_type:T4": 1})
+        with pytest.raises(MachineryError, match="its GPU is none that CUDA finds, wanted is Tesla T4"):
+            future.result(120)
     finally:
         evaluator.close()
 

@@ -108,7 +108,7 @@ def test_gpus_have_modals_names_and_one_that_it_lacks_is_refused_here() -> None:
 def test_what_it_costs_follows_from_list_prices() -> None:
     per_hour = usd("H100", 3600)
     assert 3.9 < per_hour < 4.4, "the GPU alone is 3.95 dollars an hour"
-    assert expected_usd("H100", 100) == pytest.approx(per_hour * (100 * 2 + 120) / 3600)
+    assert expected_usd("H100", 100) == pytest.approx(per_hour * (100 * 8 + 120) / 3600)
     assert expected_usd("T4", 100) < expected_usd("H100", 100) < expected_usd("H100", 100, containers=4)
 
 

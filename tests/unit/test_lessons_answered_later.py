@@ -61,6 +61,15 @@ def test_a_lesson_is_taken_in_after_the_end_and_the_run_stays_as_it_ended(
     assert (ended.stop_reason, ended.stop_detail, len(ended.attempts)) == ("target", "2x", 2)
 
 
+def test_more_changes_are_asked_about_in_place_of_fewer(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    waiting(results, capsys)
+    with closing(Store(results / FILE)) as store:
+        store.append("r1", attempt(2, measured(3.0)))
+    assert "1 prompt that asks" in waiting(results, capsys)[1]
+    assert [path.name[:4] for path in (results / "exchange").glob("*.prompt.md")] == ["0002"]
+    assert [path.name[:4] for path in (results / "exchange").glob("*.superseded.md")] == ["0001"]
+
+
 def owned_by(results: Path, owner: str) -> None:
     with closing(sqlite3.connect(results / FILE)) as db, db:
         db.execute("UPDATE run SET stop_reason = '', owner = ?", (owner,))

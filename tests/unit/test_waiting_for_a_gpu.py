@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -11,12 +12,15 @@ import pytest
 
 from samples import measured
 from tilewright.cli import main
-from tilewright.config import OptimizationConfig, to_pairs
+from tilewright.config import OptimizationConfig, from_pairs, to_pairs
 from tilewright.errors import UsageError
-from tilewright.hardware import load_gpu
+from tilewright.hardware import Gpu, known_as, load_gpu
 from tilewright.kernelfile import load_kernel
+from tilewright.merging import merge
 from tilewright.problems import problem_for
 from tilewright.records import Attempt, Run
+from tilewright.reporting import known_of
+from tilewright.serving.following import Following
 from tilewright.targets import SharedWorkers
 from tilewright.wiring import open_store, resume
 
@@ -106,3 +110,49 @@ def test_a_run_does_not_go_on_where_its_numbers_would_not_compare(tmp_path: Path
     other_gpu = OptimizationConfig(results=str(tmp_path / "results"), model="none", evaluator="modal", gpu="A100")
     with pytest.raises(UsageError, match="modal for A100"):
         resume("r1", other_gpu)
+
+
+def asked_on(machine: Gpu, results: Path) -> str:
+    """What the run waits for where the GPU of its name is known as `machine`."""
+    with known_as(machine):
+        return resume("r1", OptimizationConfig(results=str(results))).run.stop_reason
+
+
+def test_machines_that_know_another_gpu_by_its_name_ask_the_same_prompt_once(tmp_path: Path) -> None:
+    here, there, exchange = tmp_path / "here", tmp_path / "there", tmp_path / "exchange"
+    begun(here, exchange)
+    assert asked_on(load_gpu("H200"), here) == "awaiting_answers"
+    [asked] = exchange.iterdir()
+    assert "<!-- Awaited by run r1/" in asked.read_text()
+    merge(there, [here])
+    slower = replace(load_gpu("H200"), measured_copy_bytes_per_s=2e12, measured_tensor_flops=4e14, probed=True)
+    assert asked_on(slower, there) == "awaiting_answers"
+    assert list(exchange.iterdir()) == [asked]
+
+
+def test_an_option_that_a_run_is_resumed_with_is_its_own_from_then_on(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    begun(results, tmp_path / "exchange")
+    resume("r1", OptimizationConfig(results=str(results), target_speedup=100.0, quiet=True))
+    resume("r1", OptimizationConfig(results=str(results)))
+    resume("r1", OptimizationConfig(results=str(results), target_speedup=100.0))
+    with closing(open_store(results)) as store:
+        run = store.load("r1")
+    config = from_pairs(run.settings, OptimizationConfig())
+    assert config.target_speedup == 100.0 and not config.quiet and config.hypotheses == 1
+    _, changed = run.notes
+    assert re.fullmatch(r"resumed on 20\S+Z with --target-speedup 100.0", changed)
+    [began, _] = known_of(run).reproduce
+    assert "--target-speedup 100.0" in began
+    with closing(Following(results)) as follower:
+        assert follower.run("r1").run.settings == run.settings
+
+
+def test_both_machines_that_merge_know_what_a_run_was_resumed_with(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    begun(here, tmp_path / "exchange")
+    merge(there, [here])
+    resume("r1", OptimizationConfig(results=str(there), target_speedup=100.0))
+    assert merge(here, [there]).continued == ("r1",)
+    with closing(open_store(here)) as store:
+        assert from_pairs(store.load("r1").settings, OptimizationConfig()).target_speedup == 100.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def begun_before(results: Path, batch: Batch) -> Batch:
 
 def find(results: Path, name: str) -> Batch:
     """By its name, the beginning of one, or `last`. `UsageError` where there is none."""
-    files = sorted((results / FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime)
+    files = _files(results)
     if not files:
         raise UsageError(f"{results} holds no batch yet. Start one: tilewright batch DIR --model none")
     exact = [path for path in files if path.stem == name]
@@ -96,6 +96,21 @@ def find(results: Path, name: str) -> Batch:
         what = f"{name!r} begins {len(found)} batches" if found else f"no batch {name!r}"
         raise UsageError(f"{what} in {results}. The last ones: {known}")
     return read(found[0])
+
+
+def is_one(results: Path, name: str) -> bool:
+    """Whether a batch has exactly that name."""
+    return any(path.stem == name for path in _files(results))
+
+
+def newest(results: Path, most: int) -> list[Batch]:
+    """What was worked on last comes first."""
+    return [read(path) for path in _files(results)[: -most - 1 : -1]]
+
+
+def version(results: Path) -> Hashable:
+    """Equal as long as nothing of any batch has changed."""
+    return tuple((path.name, path.stat().st_mtime_ns) for path in _files(results))
 
 
 def read(path: Path) -> Batch:
@@ -118,6 +133,11 @@ def write(results: Path, batch: Batch) -> None:
             f"{path} can't be written: {error.strerror}. The runs are in the store; mend that and continue with: "
             f"tilewright batch --resume {batch.name}"
         ) from error
+
+
+def _files(results: Path) -> list[Path]:
+    """What was worked on last comes last."""
+    return sorted((results / FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime)
 
 
 def _path(results: Path, name: str) -> Path:

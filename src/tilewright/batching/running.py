@@ -16,21 +16,18 @@ from tilewright.batching import book
 from tilewright.batching.book import Batch, Place
 from tilewright.batching.promise import promise, prospect, prospect_unseen
 from tilewright.batching.spending import Spending
+from tilewright.batching.summing import WAITS, row, unseen
 from tilewright.batching.turns import Turns, side_by_side
 from tilewright.batching.yielding import YieldingEvaluator
-from tilewright.channel import WorkerHost
+from tilewright.channel import Host
 from tilewright.config import OptimizationConfig, Settings, resolve
 from tilewright.errors import StoreBusy, TilewrightError
 from tilewright.evaluators.remote import RemoteEvaluator
-from tilewright.kernelfile import numbers_in_name
 from tilewright.lm import PATIENT, Patience, spent_on
 from tilewright.protocols import Evaluator
-from tilewright.rag.operations import main_family
 from tilewright.records import Attempt, Candidate, Interaction, Run
-from tilewright.report.batch import rows
 from tilewright.report.batch.rows import Row, Summary
 
-WAITS = "waits"
 JOBS_PER_GPU = 2
 """While one run has a candidate timed, another one has its next compiled."""
 
@@ -43,6 +40,8 @@ class BatchWatcher(Protocol):
     def changed(self, row: Row, ended: bool) -> None: ...
 
     def note(self, message: str) -> None: ...
+
+    def tell(self, message: str) -> None: ...
 
 
 def work_on(
@@ -59,7 +58,7 @@ def work_on(
     first attempt. Raises `TilewrightError` for what is wrong with all kernels; what is wrong with one is in its row.
     `shared` workers are closed by whoever made them.
     """
-    runs, asked = _stored(batch, Path(config.results))
+    runs, asked = stored(batch, Path(config.results))
     config = _where_it_began(config, list(runs.values()))
     settings, target = _checked(batch, config)
     spending = Spending(
@@ -75,6 +74,9 @@ def work_on(
     try:
         gpus = workers.gpus(target, settings.results)
         desk = _Desk(batch, runs, spending, settings.results, watcher)
+        cost = targets.expected_spending(target, _most_evaluations(settings, batch))
+        if cost:
+            watcher.tell(cost)
         promises = desk.promises()
         turns = Turns(jobs or JOBS_PER_GPU * gpus, spending, promises)
 
@@ -84,13 +86,16 @@ def work_on(
 
         side_by_side(promises, turns, work, workers.give_up)
         desk.write()
+        seconds = workers.seconds_elsewhere()
+        if seconds is not None:
+            watcher.tell(targets.spending(target, seconds))
     finally:
         if shared is None:
             workers.close()
     return desk.summary(target.gpu)
 
 
-def _stored(batch: Batch, results: Path) -> tuple[dict[str, Run], list[Interaction]]:
+def stored(batch: Batch, results: Path) -> tuple[dict[str, Run], list[Interaction]]:
     """The runs that it has begun, by their ids, and what models were asked in them."""
     if not any(place.run for place in batch.places):
         return {}, []
@@ -113,8 +118,17 @@ def _checked(batch: Batch, config: OptimizationConfig) -> tuple[Settings, target
     asked = copy.deepcopy(config)
     asked.kernel_file = batch.places[0].kernel
     settings = resolve(asked)
-    targets.check_packages()
-    return settings, targets.choose_target(settings)
+    target = targets.choose_target(settings)
+    targets.check_packages(target)
+    return settings, target
+
+
+def _most_evaluations(settings: Settings, batch: Batch) -> int:
+    """The batch's own limit is for all of its kernels."""
+    most = sum(not place.ended for place in batch.places) * wiring.most_evaluations(
+        replace(settings, max_evaluations=None)
+    )
+    return min(most, settings.max_evaluations or most)
 
 
 def _run(
@@ -157,7 +171,7 @@ class _Workers(targets.SharedWorkers):
         self._shared = shared
         self._yielding: dict[int, YieldingEvaluator] = {}
 
-    def host(self, target: targets.Target) -> WorkerHost:
+    def host(self, target: targets.Target) -> Host:
         return self._shared.host(target)
 
     def evaluator(self, target: targets.Target, results: Path) -> Evaluator:
@@ -171,6 +185,12 @@ class _Workers(targets.SharedWorkers):
         if target.evaluator == "local":
             targets.gpu_of(target, self.host(target))  # it is asked once what it reaches, before all need it
         return evaluator.machines if isinstance(evaluator, RemoteEvaluator) else max(len(target.devices), 1)
+
+    def seconds_elsewhere(self) -> float | None:
+        """None where all was judged here."""
+        found = [targets.seconds_elsewhere(yielding.evaluator) for yielding in self._yielding.values()]
+        counted = [seconds for seconds in found if seconds is not None]
+        return sum(counted) if counted else None
 
     def give_up(self) -> None:
         with self._lock:
@@ -243,7 +263,7 @@ class _Desk:
 
     def show(self, kernel: str, run: Run, state: str) -> None:
         with self._lock:
-            self._change(replace(_row(run, state), kernel=kernel))
+            self._change(replace(row(run, state), kernel=kernel))
 
     def ended(self, kernel: str, run: Run) -> None:
         self.spending.heed(run)
@@ -292,11 +312,10 @@ class _Desk:
     def _first_row(self, place: Place) -> Row:
         run = self._runs.get(place.kernel)
         if run is None:
-            level, _ = numbers_in_name(Path(place.kernel))
-            return Row(place.kernel, WAITS, level)
+            return unseen(place)
         if place.ended:
-            return replace(_row(run, place.stopped), kernel=place.kernel)
-        return replace(_row(run, WAITS), kernel=place.kernel, detail="")
+            return replace(row(run, place.stopped), kernel=place.kernel)
+        return replace(row(run, WAITS), kernel=place.kernel, detail="")
 
 
 def _as_stored(place: Place, runs: dict[str, Run]) -> Place:
@@ -311,8 +330,3 @@ def _known_ratio(kernel: str) -> float | None:
         return listing.read(Path(kernel)).speedup_ratio
     except OSError:  # its row will say so
         return None
-
-
-def _row(run: Run, state: str) -> Row:
-    family = main_family(run.problem.source, run.problem.entry_point)
-    return rows.row(run, state, family, share_reached)

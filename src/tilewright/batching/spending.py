@@ -41,6 +41,18 @@ class Spending:
     def seconds(self) -> float:
         return time.monotonic() - self._started
 
+    @property
+    def share(self) -> float | None:
+        """What is used of the limit that is nearest; None where nothing is limited."""
+        used = (
+            (self.evaluations, self._max_evaluations),
+            (self.gpu_s, self._max_gpu_s),
+            (self.seconds, self._max_wall_s),
+            (self.model.usd, self.model.max_usd),
+            (self.model.tokens, self.model.max_tokens),
+        )
+        return max((spent / limit for spent, limit in used if limit), default=None)
+
     def add(self, attempts: Iterable[Attempt]) -> None:
         with self._lock:
             for attempt in attempts:
@@ -53,8 +65,8 @@ class Spending:
             self._called_off = self._called_off or reason
 
     def heed(self, run: Run) -> None:
-        """A model that can't be asked by one run can't by another."""
-        if run.stop_reason == "model_unavailable":
+        """A model that can't be asked by one run can't by another; nor can a machine be had."""
+        if run.stop_reason in ("model_unavailable", "no_machine"):
             self.call_off((run.stop_reason, run.stop_detail))
 
     def over(self) -> Reason | None:

@@ -19,7 +19,7 @@ class YieldingEvaluator:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.name = evaluator.name
-        self._evaluator = evaluator
+        self.evaluator = evaluator
         self._lock = threading.Lock()
         self._given_up = False
         self._open: dict[Future[Evaluation], Future[Evaluation]] = {}
@@ -31,7 +31,7 @@ class YieldingEvaluator:
         with self._lock:
             if self._given_up:
                 raise KeyboardInterrupt
-        there = self._evaluator.submit(job)
+        there = self.evaluator.submit(job)
         with self._lock:
             if self._given_up:
                 raise KeyboardInterrupt
@@ -48,7 +48,7 @@ class YieldingEvaluator:
             asked.set_exception(KeyboardInterrupt())
 
     def close(self) -> None:
-        self._evaluator.close()
+        self.evaluator.close()
 
     def _answer(self, asked: Future[Evaluation], done: Future[Evaluation]) -> None:
         with self._lock:

@@ -71,7 +71,7 @@ def command(
     finally:
         screen.close()
     if as_json:
-        for record in _records(summary):
+        for record in records(summary):
             line(json.dumps(record))
     else:
         for text in lines(summary):
@@ -112,8 +112,8 @@ def _resumed(name: str, config: OptimizationConfig) -> tuple[Batch, Optimization
     return replace(batch, options=to_pairs(merged)), merged
 
 
-def _records(summary: Summary) -> list[dict[str, Any]]:
-    """docs/json.md."""
+def records(summary: Summary) -> list[dict[str, Any]]:
+    """An object a kernel, then one for the batch: docs/json.md."""
     from tilewright.report.batch.rows import all_means, helped
 
     rows = [{**asdict(row), "limit_percent": row.limit and 100 * row.limit} for row in summary.rows]
@@ -144,4 +144,4 @@ def _exit_code(summary: Summary) -> int:
     states = {row.state for row in summary.rows}
     if states & {"awaiting_answers", "awaiting_gpu"} or states == {"failed"}:
         return 2
-    return 1 if states & {"machinery", "model_unavailable"} else 0
+    return 1 if states & {"machinery", "model_unavailable", "no_machine"} else 0

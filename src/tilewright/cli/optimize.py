@@ -49,7 +49,7 @@ def run(config: Any, as_json: bool, fail_on: str | None) -> int:
 
 
 def exit_code(stop_reason: str, record: dict[str, Any], target: float, fail_on: str | None) -> int:
-    if stop_reason in ("machinery", "model_unavailable"):
+    if stop_reason in ("machinery", "model_unavailable", "no_machine"):
         return 1
     if stop_reason in ("awaiting_answers", "awaiting_gpu"):
         return 2

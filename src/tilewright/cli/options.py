@@ -9,19 +9,19 @@ from typing import Any
 
 import click
 
-from tilewright.config import EVALUATORS, OptimizationConfig, flags_of
+from tilewright.config import EVALUATORS, OF_ONE_COMMAND, OptimizationConfig, flags_of
 from tilewright.errors import ConfigError
 
 Command = Callable[..., Any]
 
 
-def run_options(*, leave_out: Sequence[str] = ()) -> Callable[[Command], Command]:
-    """Adds one option per configuration field to a command."""
+def run_options(*, leave_out: Sequence[str] = (), of_a_run: bool = False) -> Callable[[Command], Command]:
+    """Adds one option per configuration field to a command. `of_a_run`: what isn't given is a stored run's."""
 
     def decorate(command: Command) -> Command:
         for item in reversed(dataclasses.fields(OptimizationConfig)):
             if item.name not in leave_out:
-                command = _option(item)(command)
+                command = _option(item, of_a_run and item.name not in OF_ONE_COMMAND)(command)
         return command
 
     return decorate
@@ -63,7 +63,7 @@ def with_dashes(arguments: Sequence[str]) -> list[str]:
     return [f"--{text}" if "=" in text and text.split("=")[0].isidentifier() else text for text in arguments]
 
 
-def _option(item: dataclasses.Field[Any]) -> Callable[[Command], Command]:
+def _option(item: dataclasses.Field[Any], of_a_run: bool) -> Callable[[Command], Command]:
     extra: dict[str, Any] = {}
     if item.default is False:
         extra["is_flag"] = True
@@ -73,9 +73,14 @@ def _option(item: dataclasses.Field[Any]) -> Callable[[Command], Command]:
         extra["type"] = click.Choice(item.metadata["choices"], case_sensitive=False)
     else:
         extra["type"] = _kind(item)
-    show = item.default not in (None, False, ())
+    show = bool(item.default)
     return click.option(
-        *flags_of(item), item.name, default=item.default, show_default=show, help=item.metadata["help"], **extra
+        *flags_of(item),
+        item.name,
+        default=item.default,
+        show_default="the run's" if show and of_a_run else show,
+        help=item.metadata["help"],
+        **extra,
     )
 
 

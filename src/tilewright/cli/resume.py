@@ -13,6 +13,7 @@ import click
 from tilewright.cli.options import config_from, run_options
 from tilewright.cli.showing import final_record, lessons_awaited, show_waiting, watcher_for
 from tilewright.errors import TilewrightError
+from tilewright.owner import process_of
 
 if TYPE_CHECKING:
     from tilewright.config import OptimizationConfig
@@ -24,16 +25,18 @@ _LEAVE_OUT = ("kernel_file", "list_slow", "generate", "out", *SAME_FOR_ALL_ATTEM
 
 @click.command("resume")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@run_options(leave_out=_LEAVE_OUT)
+@run_options(leave_out=_LEAVE_OUT, of_a_run=True)
 @click.option("--waiting", is_flag=True, help="All runs that wait for answers or for a GPU, or whose process died.")
 @click.option("--json", "as_json", is_flag=True, help="Print the final record as JSON on standard output.")
 def command(runs: tuple[str, ...], waiting: bool, as_json: bool, **values: Any) -> int:
     """Go on with each RUN: an id, a unique prefix, a kernel path or `last` (which is meant where none is given).
 
-    Options given here replace those a run was started with. Where there is no GPU, a run that one judges goes on
-    until a candidate is to be measured. Ends with the highest exit code of the runs.
+    Options given here replace the run's own, now and whenever it goes on again; all others are the run's. Where there
+    is no GPU, a run that one judges goes on until a candidate is to be measured. Ends with the highest exit code of
+    the runs.
     """
     from tilewright.cli.optimize import exit_code
+    from tilewright.config import from_pairs
     from tilewright.targets import SharedWorkers
     from tilewright.wiring import resume
 
@@ -61,11 +64,12 @@ def command(runs: tuple[str, ...], waiting: bool, as_json: bool, **values: Any) 
                 click.echo(f"run {name}: {error}", err=True)  # the others go on
                 worst = max(worst, error.exit_code)
                 continue
-            record = final_record(outcome, config.min_improvement, quiet=config.quiet, show=not as_json)
+            own = from_pairs(outcome.run.settings, config)
+            record = final_record(outcome, own.min_improvement, quiet=config.quiet, show=not as_json)
             if as_json:
                 click.echo(json.dumps(record))
             ended.append(outcome)
-            worst = max(worst, exit_code(outcome.run.stop_reason, record, config.target_speedup, None))
+            worst = max(worst, exit_code(outcome.run.stop_reason, record, own.target_speedup, None))
     show_waiting(ended)
     return worst
 
@@ -80,7 +84,7 @@ class _Found:
 
 
 def _found(results: Path) -> _Found:
-    from tilewright.store import alive
+    from tilewright.owner import alive
     from tilewright.wiring import open_store
 
     with closing(open_store(results)) as store:
@@ -93,7 +97,9 @@ def _found(results: Path) -> _Found:
 
 
 def _unfinished(run: str, owner: str) -> str:
-    at_work = f"process {owner} works on it; had that died, go on on its machine" if owner else "go on with it here"
+    at_work = f"process {process_of(owner)} works on it; had that died, go on on its machine"
+    if not owner:
+        at_work = "go on with it here"
     return f"run {run} has not ended: {at_work} with: tilewright resume {run}"
 
 

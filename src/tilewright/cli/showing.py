@@ -16,6 +16,7 @@ from tilewright.listing import Listed, slow_kernels
 if TYPE_CHECKING:
     from tilewright.protocols import Watcher
     from tilewright.records import Problem, Run
+    from tilewright.report.status import Limits
     from tilewright.wiring import Outcome
 
 _WAITING = ("awaiting_answers", "awaiting_gpu")
@@ -29,7 +30,19 @@ def watcher_for(*, quiet: bool, verbose: bool) -> Watcher | None:
     from tilewright.analysis.limit import share_reached
     from tilewright.report.terminal import TerminalWatcher
 
-    return TerminalWatcher(Console(stderr=True), verbose, share_reached)
+    return TerminalWatcher(Console(stderr=True), verbose, share_reached, _limits)
+
+
+def _limits(run: Run) -> Limits:
+    """Of a run's options, as they are now."""
+    from tilewright.config import OptimizationConfig, from_pairs
+    from tilewright.report.status import Limits
+
+    config = from_pairs(run.settings, OptimizationConfig())
+    asked = 0 if config.model == "none" else config.hypotheses
+    a_turn = config.candidates + asked + config.tune_budget
+    candidates = config.max_iterations * a_turn
+    return Limits(min(candidates, config.max_evaluations or candidates), config.max_wall, config.max_gpu_seconds)
 
 
 def line(text: str) -> None:
@@ -153,7 +166,7 @@ def _message(run: Run, min_improvement: float) -> str:
 
     if run.stop_reason in _WAITING:
         return ""  # `show_waiting` tells
-    if run.stop_reason in ("budget", "model_unavailable"):
+    if run.stop_reason in ("budget", "machinery", "model_unavailable", "no_machine"):
         return f"Stopped: {run.stop_detail}"
     first = run.attempts[0].evaluation if run.attempts else None
     if run.stop_reason == "seed_wrong" and isinstance(first, Wrong):

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from tilewright import jsonform
-from tilewright.channel import Answer, WorkerHost
+from tilewright.channel import Answer, Host
 from tilewright.errors import MachineryError, WorkerError
 from tilewright.records import Evaluation, Job
 
@@ -28,7 +28,7 @@ class LocalEvaluator:
     They are ended by `close`; until then others may use them too.
     """
 
-    def __init__(self, *hosts: WorkerHost, name: str = "local") -> None:
+    def __init__(self, *hosts: Host, name: str = "local") -> None:
         self.name = name
         self._lock = threading.Lock()
         self._lanes = [_Lane(host) for host in hosts]
@@ -89,7 +89,7 @@ class LocalEvaluator:
 class _Lane:
     """The way to one GPU. Failures in a row count like jobs: one that only fails would be the least busy of all."""
 
-    host: WorkerHost
+    host: Host
     jobs: int = 0
     failures: int = 0
 

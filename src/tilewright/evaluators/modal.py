@@ -1,8 +1,8 @@
 """How are candidates scored on GPUs that Modal rents out by the second?
 
 The only file that knows Modal. One app lives as long as the evaluator; its containers run a `Station` each, in an
-image with the versions that are installed here. Modal retries nothing: what a candidate does is its own, and what the
-machinery loses `RemoteEvaluator` asks for again.
+image with the versions that are installed here; where nothing can be compiled here, one without a GPU does that.
+Modal retries nothing: what a candidate does is its own, and what the machinery loses is asked for again.
 
 Never run against Modal itself yet: the tests talk to a server on their own machine (`tests/contracts`).
 """
@@ -15,12 +15,14 @@ import importlib
 import importlib.resources
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from tilewright.errors import ConfigError, MissingDependency, WorkerError
+from tilewright.errors import ConfigError, MissingDependency, NoMachine, WorkerError
+from tilewright.evaluators.elsewhere import HostElsewhere
 from tilewright.evaluators.remote import Lost, RemoteEvaluator, wanted
 from tilewright.evaluators.station import Station, release
 from tilewright.hardware import load_gpu
@@ -35,21 +37,35 @@ BATCH = 8
 """Candidates a call: while one is timed, the others compile."""
 _CALL_S = 6 * 3600
 """Modal's own limit on a call; ours, from the deadlines of its jobs, is shorter."""
-_SECONDS_EACH = 2.0
-"""0.45 s where 16 cores compile (benchmarks/results/evaluator.jsonl, "throughput"); with 4, about this."""
+_SECONDS_EACH = 8.0
+"""The mean of 312 candidates that runs on an H200 measured was 7.4, confirmations included
+(benchmarks/results/optimized.jsonl); with 4 cores that compile, about this."""
 
 
-def modal_evaluator(gpu: str, containers: int = 1, device: Literal["cuda", "cpu"] = "cuda") -> RemoteEvaluator:
+class ModalHost(HostElsewhere):
+    """Worker processes in a container without a GPU. `app` also judges, where `modal_evaluator` gets this host."""
+
+    def __init__(self, app: _App, jobs: int) -> None:
+        super().__init__(_Slot(app, "look"), jobs)
+        self.app = app
+
+
+def modal_host(gpu: str, containers: int = 1) -> ModalHost:
+    """For candidates that are judged by the same arguments' `modal_evaluator`; raises what that does."""
+    app = _app(gpu, containers, "cuda", compiles=True)
+    return ModalHost(app, _jobs())
+
+
+def modal_evaluator(
+    gpu: str, containers: int = 1, device: Literal["cuda", "cpu"] = "cuda", host: ModalHost | None = None
+) -> RemoteEvaluator:
     """`containers` with one `gpu` each, at most; on "cpu" kernels are verified only, in containers without a GPU.
 
     Raises `MissingDependency` or `ConfigError`, before anything is paid for, where Modal can't be used.
     """
-    modal = _load_modal()
-    named = gpu_on_modal(gpu).name if device == "cuda" else None
-    _check_token(modal)
-    app = _App(modal, named, device, containers)
-    slots = [_Slot(app) for _ in range(containers)]
-    return RemoteEvaluator("modal", slots, wanted(gpu if named else ""), batch=BATCH)
+    app = host.app if host else _app(gpu, containers, device)
+    slots = [_Slot(app, "answer", device) for _ in range(containers)]
+    return RemoteEvaluator("modal", slots, wanted(gpu if device == "cuda" else ""), batch=BATCH)
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,11 @@ def answer(device: Literal["cuda", "cpu"], batch: str) -> str:
     return _station(device).answer(batch)
 
 
+def look(request: str) -> str:
+    """What a container without a GPU runs."""
+    return _station("cpu").look(request)
+
+
 @functools.cache
 def _station(device: Literal["cuda", "cpu"]) -> Station:
     """A container's own: its processes outlive a call, and end with the container."""
@@ -97,28 +118,28 @@ def _station(device: Literal["cuda", "cpu"]) -> Station:
 class _App:
     """The app on Modal, made when it is needed first, and once more after it was lost."""
 
-    def __init__(self, modal: Any, gpu: str | None, device: str, containers: int) -> None:
+    def __init__(self, modal: Any, gpu: str | None, containers: int, compiles: bool) -> None:
         self.modal = modal
-        self.device = device
         self._gpu = gpu
         self._containers = containers
+        self._compiles = compiles
         self._lock = threading.Lock()
-        self._running: tuple[contextlib.ExitStack, Any] | None = None
+        self._running: tuple[contextlib.ExitStack, dict[str, Any]] | None = None
         self._closed = False
 
-    def function(self) -> Any:
-        """The function to call."""
+    def function(self, name: str) -> Any:
+        """The function to call: "answer", or "look" of an app that compiles."""
         with self._lock:
             if self._closed:
                 raise WorkerError("the app on Modal was closed")
             if self._running is None:
                 self._running = self._start()
-            return self._running[1]
+            return self._running[1][name]
 
     def lose(self, function: Any) -> None:
         """The app of this function is of no use any more."""
         with self._lock:
-            if self._running and self._running[1] is function:
+            if self._running and any(one is function for one in self._running[1].values()):
                 self._stop()
 
     def close(self) -> None:
@@ -126,24 +147,26 @@ class _App:
             self._closed = True
             self._stop()
 
-    def _start(self) -> tuple[contextlib.ExitStack, Any]:
+    def _start(self) -> tuple[contextlib.ExitStack, dict[str, Any]]:
         container = _table()["container"]
         app = self.modal.App("tilewright")
-        function = app.function(
-            image=_image(self.modal),
-            gpu=self._gpu,
-            cpu=container["cpu"],
-            memory=int(container["memory_gib"] * 1024),
-            timeout=_CALL_S,
-            retries=0,
-            max_containers=self._containers,
-            scaledown_window=int(container["idle_s"]),
-            restrict_modal_access=True,
-            include_source=False,
-        )(answer)
+        alike = {
+            "image": _image(self.modal),
+            "cpu": container["cpu"],
+            "memory": int(container["memory_gib"] * 1024),
+            "timeout": _CALL_S,
+            "retries": 0,
+            "scaledown_window": int(container["idle_s"]),
+            "restrict_modal_access": True,
+            "include_source": False,
+        }
+        functions = {"answer": app.function(gpu=self._gpu, max_containers=self._containers, **alike)(answer)}
+        if self._compiles:
+            several = self.modal.concurrent(max_inputs=_jobs())
+            functions["look"] = app.function(max_containers=1, **alike)(several(look))
         stack = contextlib.ExitStack()
         stack.enter_context(app.run())
-        return stack, function
+        return stack, functions
 
     def _stop(self) -> None:
         running, self._running = self._running, None
@@ -153,43 +176,62 @@ class _App:
 
 
 class _Slot:
-    """One container's worth of the app. Which container answers is Modal's choice."""
+    """One container's worth of one of the app's functions, which gets `arguments` before what it is asked. Which
+    container answers is Modal's choice."""
 
-    def __init__(self, app: _App) -> None:
+    def __init__(self, app: _App, name: str, *arguments: str) -> None:
         self._app = app
-        self._call: Any = None
+        self._name = name
+        self._arguments = arguments
+        self._calls: list[Any] = []
 
     def open(self) -> None:
         try:
-            self._app.function()
+            self._app.function(self._name)
         except WorkerError:
             raise
         except Exception as error:  # the border to Modal
             raise _translated(self._app.modal, error) from error
 
     def ask(self, batch: str, patience_s: float) -> str:
-        function = self._app.function()
+        function = self._app.function(self._name)
+        calls: list[Any] = []
         try:
-            self._call = function.spawn(self._app.device, batch)
-            return str(self._call.get(timeout=patience_s))
+            calls.append(function.spawn(*self._arguments, batch))
+            self._calls += calls
+            return str(calls[0].get(timeout=patience_s))
         except (Exception, self._app.modal.exception.InputCancellation) as error:  # the border to Modal
-            self._cancel()
+            _cancel(calls)
             exception = self._app.modal.exception
             if isinstance(error, (exception.ConnectionError, exception.ClientClosed, exception.NotFoundError)):
                 self._app.lose(function)
             raise _translated(self._app.modal, error) from error
         finally:
-            self._call = None
+            for call in calls:
+                with contextlib.suppress(ValueError):  # it was never among them
+                    self._calls.remove(call)
 
     def close(self) -> None:
-        self._cancel()
+        _cancel(tuple(self._calls))
         self._app.close()
 
-    def _cancel(self) -> None:
-        call = self._call
-        if call is not None:
-            with contextlib.suppress(Exception):  # the border to Modal: it may be over, or out of reach
-                call.cancel(terminate_containers=True)
+
+def _cancel(calls: Sequence[Any]) -> None:
+    for call in calls:
+        with contextlib.suppress(Exception):  # the border to Modal: it may be over, or out of reach
+            call.cancel(terminate_containers=True)
+
+
+def _app(gpu: str, containers: int, device: Literal["cuda", "cpu"], compiles: bool = False) -> _App:
+    modal = _load_modal()
+    named = gpu_on_modal(gpu).name if device == "cuda" else None
+    _check_token(modal)
+    return _App(modal, named, containers, compiles)
+
+
+def _jobs() -> int:
+    """Requests that a container without a GPU works on at a time."""
+    return int(_table()["container"]["cpu"])
 
 
 def _load_modal() -> Any:
@@ -242,17 +284,16 @@ def _translated(modal: Any, error: BaseException) -> WorkerError:
     e = modal.exception
     said = f"{type(error).__name__}: {_first_line(error)}"
     if isinstance(error, (e.AuthError, e.PermissionDeniedError)):
-        return WorkerError(f"Modal refuses the token ({said}). Run: modal token new; then: tilewright resume last")
+        return NoMachine(f"Modal refuses the token ({said}). Run: modal token new.")
     if isinstance(error, e.ResourceExhaustedError):
-        return WorkerError(
-            f"Modal gives no more: a quota or spending limit ({said}). See https://modal.com/settings/usage; then: "
-            "tilewright resume last"
+        return NoMachine(
+            f"Modal gives no more: a quota or spending limit ({said}). See https://modal.com/settings/usage."
         )
     if isinstance(error, e.ImageBuildError):
-        return WorkerError(f"Modal can't build the image ({said}). Run: modal app list; modal app logs APP says why")
+        return NoMachine(f"Modal can't build the image ({said}). Run: modal app list; modal app logs APP says why.")
     refusals = (e.InvalidError, e.VersionError, e.RequestSizeError, e.UnimplementedError)
     if isinstance(error, refusals) and not isinstance(error, e.ConflictError):
-        return WorkerError(f"Modal refuses the request ({said})")
+        return NoMachine(f"Modal refuses the request ({said}).")
     return Lost(f"Modal lost a container, or the way to it ({said})")
 
 

@@ -10,12 +10,13 @@ import contextlib
 import importlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from tilewright.errors import MissingDependency, WorkerError
+from tilewright.evaluators.elsewhere import HostElsewhere
 from tilewright.evaluators.remote import Lost, RemoteEvaluator, wanted
 from tilewright.evaluators.station import Station
 from tilewright.hardware import load_gpu
@@ -64,6 +65,29 @@ def ray_evaluator(
     return RemoteEvaluator("ray", slots, wanted(name), width=places.jobs, leave=leave)
 
 
+class RayHost(HostElsewhere):
+    """Worker processes on one CPU of the cluster. `leave` ends the connection, where it was made for them."""
+
+    def __init__(self, slot: _Slot, jobs: int, leave: Callable[[], None]) -> None:
+        super().__init__(slot, jobs)
+        self._leave = leave
+
+    def close(self) -> None:
+        super().close()
+        self._leave()
+
+
+def ray_host(address: str | None = None, wait_s: float = _WAIT_S) -> RayHost:
+    """For candidates that a `ray_evaluator` of the same cluster judges; to be closed after that."""
+    ray = _load_ray()
+    ours = _connect(ray, address)
+    actor = ray.remote(Station).options(
+        num_cpus=1, num_gpus=0, max_concurrency=_LEAST_JOBS, max_restarts=0, max_task_retries=0
+    )
+    slot = _Slot(ray, actor, ("cpu", _LEAST_JOBS), wait_s, "look")
+    return RayHost(slot, _LEAST_JOBS, ray.shutdown if ours else lambda: None)
+
+
 @dataclass(frozen=True)
 class _Places:
     """How many stations a cluster has room for, and how many requests each may work on at a time."""
@@ -89,9 +113,12 @@ def _inventory(ray: Any) -> str:
 class _Slot:
     """An actor, and another one in its place when it is lost."""
 
-    def __init__(self, ray: Any, actor: Any, arguments: tuple[str, int], wait_s: float) -> None:
+    def __init__(
+        self, ray: Any, actor: Any, arguments: tuple[str, int], wait_s: float, method: str = "answer"
+    ) -> None:
         self._ray = ray
         self._class = actor
+        self._method = method
         self._arguments = arguments
         self._wait_s = wait_s
         self._lock = threading.Lock()
@@ -110,7 +137,7 @@ class _Slot:
             raise WorkerError(f"no place in the Ray cluster for a worker: {error}. See: ray status") from error
 
     def ask(self, batch: str, patience_s: float) -> str:
-        return str(self._get(self._actor.answer.remote(batch), patience_s))
+        return str(self._get(getattr(self._actor, self._method).remote(batch), patience_s))
 
     def close(self) -> None:
         with self._lock:

@@ -15,12 +15,12 @@ from importlib import metadata
 from typing import Literal, Protocol
 
 from tilewright import jsonform
-from tilewright.errors import WorkerError
+from tilewright.errors import NoMachine, WorkerError
 from tilewright.evaluators.station import Batch, Machine, Reply, Wanted, unfit
 from tilewright.hardware import load_gpu
 from tilewright.records import Evaluation, Job
 
-_STARTING_S = 900.0
+STARTING_S = 900.0
 """Longer than a station needs to start its processes, and to notice that one of them hangs (`channel`)."""
 _MEASURED_AT_MOST = 3
 """How often a job may be measured: a confirmation is three measurements."""
@@ -35,7 +35,8 @@ class Slot(Protocol):
     """One GPU elsewhere that one can have, with a `Station` on it.
 
     `open` may take long; it raises `WorkerError` where the slot can't be had. `ask`, of which several may run, raises
-    `Lost` for what another attempt may answer, `WorkerError` for what none can. A slot that lost its machine is
+    `Lost` for what another attempt may answer, `WorkerError` for what none can, `NoMachine` where that holds for all
+    jobs. A slot that lost its machine is
     opened again, for another one, when no `ask` runs any more. `close` may come at any time, also twice, and ends
     both.
     """
@@ -156,7 +157,7 @@ class RemoteEvaluator:
                 hopeless, self._waiting = self._waiting, []
                 for lane in self._lanes:  # for whoever tries again
                     lane.state = "cold"
-        _fail(hopeless, self._failure)
+        _fail(hopeless, NoMachine(str(self._failure)))
 
     def _reserve(self) -> None:
         """Each job that was lost gets a slot for itself, another one than before where there is one."""
@@ -272,7 +273,7 @@ class RemoteEvaluator:
 
 def patience_s(jobs: Sequence[Job]) -> float:
     """How long a station may work on jobs, each by its own deadline, before it is taken for lost."""
-    return _STARTING_S + sum(job.deadline_s * len(job.problem.workloads) * _MEASURED_AT_MOST for job in jobs)
+    return STARTING_S + sum(job.deadline_s * len(job.problem.workloads) * _MEASURED_AT_MOST for job in jobs)
 
 
 def _as_worker_error(error: Exception) -> WorkerError:

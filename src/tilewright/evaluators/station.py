@@ -6,6 +6,7 @@ is unpickled from, or depends on, what carries them.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import Future
@@ -90,6 +91,15 @@ class Station:
             return jsonform.dumps(Reply(None, unfit=str(error)))
         results = tuple(_result(future) for future in futures)
         return jsonform.dumps(Reply(machine, results, seconds=time.monotonic() - start))
+
+    def look(self, request: str) -> str:
+        """What `elsewhere.HostElsewhere` asks, answered by a host of this machine; both as JSON."""
+        asked = json.loads(request)
+        try:
+            found = self._host.call(asked["op"], asked["payload"], asked["deadline_s"]).result()
+        except MachineryError as error:
+            return json.dumps({"error": str(error)})
+        return json.dumps({"answer": found})
 
     def close(self) -> None:
         self._evaluator.close()

@@ -20,7 +20,7 @@ from tilewright.errors import (
 from tilewright.lm.budget import Budget
 from tilewright.lm.keys import without_keys
 from tilewright.lm.loading import load_dspy
-from tilewright.lm.speakers import Question, Said, Speaker, speaker
+from tilewright.lm.speakers import Occasion, Question, Said, Speaker, speaker
 from tilewright.records import Interaction, Message
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ class _Asking:
     module: Any
     inputs: dict[str, object]
     constrained: bool
-    purpose: str
-    rollout_id: int
+    occasion: Occasion
     calls: list[Interaction] = field(default_factory=list)
     again: bool = False
     """Whether the answer in hand was given before."""
@@ -125,17 +124,21 @@ class Model:
         *,
         purpose: str,
         rollout_id: int = 0,
+        about: str = "",
         flaw: Flaw = lambda fields: "",
         constrained: bool = False,
     ) -> Answer:
         """The fields of the model's answer.
 
         An answer that can't be read, was cut off, or has a flaw is asked for once more, with the problem told.
-        Several models take turns by `rollout_id` (see `rollout_of`). A constrained answer is a JSON object that the
+        Several models take turns by `rollout_id` (see `rollout_of`). `about` is the id of the candidate in question
+        (see `Occasion`). A constrained answer is a JSON object that the
         server, where it can, holds to the types of the output fields. Raises what `tilewright.lm` lists.
         """
         chosen = self._speakers[sum(divmod(rollout_id, _QUESTIONS_A_TURN)) % len(self._speakers)]
-        asking = _Asking(chosen, _module(program, inputs), _encodable(inputs), constrained, purpose, rollout_id)
+        asking = _Asking(
+            chosen, _module(program, inputs), _encodable(inputs), constrained, Occasion(purpose, rollout_id, about)
+        )
         cut_off: Mapping[str, object] | None = None
         for again in (False, True):
             fields, problem, heard = self._hear(asking)
@@ -164,7 +167,7 @@ class Model:
             asking.again = known is not None
             if known is None:
                 self.budget.check()
-            heard = Heard(known or asking.speaker, asking.purpose, asking.rollout_id)
+            heard = Heard(known or asking.speaker, asking.occasion)
             try:
                 return _fields(asking, heard), "", heard
             except dspy.utils.exceptions.AdapterParseError as error:
@@ -185,7 +188,7 @@ class Model:
         if self._known is None:
             return None
         messages = messages_for(asking.module, asking.inputs, asking.constrained)
-        said = self._known(Question(messages, asking.purpose, asking.rollout_id))
+        said = self._known(Question(messages, asking.occasion))
         return speaker(asking.speaker.name, lambda question: said) if said else None
 
     def _failure(self, asking: _Asking, heard: Heard, error: Exception) -> str:

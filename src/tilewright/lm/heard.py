@@ -9,7 +9,7 @@ from typing import Any
 from dspy.utils.callback import BaseCallback
 
 from tilewright.lm.keys import without_keys
-from tilewright.lm.speakers import Speaker, messages_of
+from tilewright.lm.speakers import Occasion, Speaker, messages_of
 from tilewright.records import Interaction, Message
 
 
@@ -24,11 +24,11 @@ class _Call:
 class Heard(BaseCallback):  # type: ignore[misc]
     """Listens to one run of a program, whose calls follow one another. `lm` is what it must run with."""
 
-    def __init__(self, speaker: Speaker, purpose: str, rollout_id: int) -> None:
+    def __init__(self, speaker: Speaker, occasion: Occasion) -> None:
         super().__init__()
-        self._speaker, self._purpose, self._rollout_id = speaker, purpose, rollout_id
+        self._speaker, self._occasion = speaker, occasion
         self._calls: list[_Call] = []
-        self.lm = speaker.lm(purpose, rollout_id)
+        self.lm = speaker.lm(occasion)
         self.lm.callbacks = [*self.lm.callbacks, self]
 
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ class Heard(BaseCallback):  # type: ignore[misc]
         usage = entry["usage"] if entry else {}
         priced = entry["cost"] if usage else None  # an answer that came from a cache is repeated with its price
         return Interaction(
-            purpose=self._purpose,
+            purpose=self._occasion.purpose,
             model=self._speaker.name,
             messages=tuple(Message(m.role, without_keys(m.text, secrets)) for m in call.messages),
             answer=without_keys(_answer(entry), secrets) if entry else "",
@@ -66,7 +66,7 @@ class Heard(BaseCallback):  # type: ignore[misc]
             usd=0.0 if self._speaker.free else priced,
             seconds=call.seconds,
             when=call.when,
-            rollout_id=self._rollout_id,
+            rollout_id=self._occasion.rollout_id,
             finish=_finish(entry["response"]) if entry else "",
             error=without_keys(problem, secrets),
         )

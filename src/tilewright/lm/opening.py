@@ -28,6 +28,7 @@ def open_model(
     budget: Budget | None = None,
     recorded: Callable[[str], Sequence[Interaction]] = lambda run: (),
     earlier: Sequence[Interaction] = (),
+    run: str = "",
     on_interaction: Sequence[Callable[[Interaction], None]] = (),
     on_note: Callable[[str], None] = lambda note: None,
     on_detail: Callable[[str], None] = lambda detail: None,
@@ -36,7 +37,7 @@ def open_model(
 ) -> Model:
     """The model that `specs` (at least one) mean.
 
-    `recorded` gives a run's interactions, for replay:RUN; `earlier` are this run's own, where it goes on: what was
+    `recorded` gives a run's interactions, for replay:RUN; `earlier` are those of `run`, where it goes on: what was
     answered isn't asked again (and has been added to `budget` by whoever made that). `secrets` are further keys that
     may be in no record (see `keys_in`). Each of `on_interaction` is called from whichever thread asks. Raises
     `MissingDependency`.
@@ -45,7 +46,7 @@ def open_model(
 
     def opened(spec: ModelSpec) -> Speaker:
         if spec.kind == "file":
-            return speaker(str(spec), Exchange(Path(spec.name)))
+            return speaker(str(spec), Exchange(Path(spec.name), run))
         if spec.kind == "replay":
             return speaker(str(spec), Recorded(spec.name, recorded(spec.name), on_note))
         settings = sampling(spec.name, temperature, temperature_is_explicit, max_tokens)
@@ -53,7 +54,7 @@ def open_model(
             if text:
                 tell(text)
         lm = language_model(spec.name, settings, api_base, api_key, timeout_s)
-        return Speaker(spec.name, lambda purpose, rollout_id: lm.copy())
+        return Speaker(spec.name, lambda occasion: lm.copy())
 
     speakers = [opened(spec) for spec in specs]
     keys = (*secrets, *([api_key] if api_key else []))

@@ -13,11 +13,21 @@ from tilewright.records import Message
 
 
 @dataclass(frozen=True)
+class Occasion:
+    """What a question is for. Of those asked by one run with the same purpose and rollout about the same thing (a
+    candidate's id) the latest is the one that matters."""
+
+    purpose: str
+    rollout_id: int
+    about: str = ""
+
+
+@dataclass(frozen=True)
 class Speaker:
-    """A model by name. `lm(purpose, rollout_id)` is the `dspy.LM` to ask one question with, its history empty."""
+    """A model by name. `lm(occasion)` is the `dspy.LM` to ask one question with, its history empty."""
 
     name: str
-    lm: Callable[[str, int], Any]
+    lm: Callable[[Occasion], Any]
     free: bool = False
     """Whether its answers surely cost nothing."""
 
@@ -25,8 +35,15 @@ class Speaker:
 @dataclass(frozen=True)
 class Question:
     messages: tuple[Message, ...]
-    purpose: str
-    rollout_id: int
+    occasion: Occasion
+
+    @property
+    def purpose(self) -> str:
+        return self.occasion.purpose
+
+    @property
+    def rollout_id(self) -> int:
+        return self.occasion.rollout_id
 
 
 @dataclass(frozen=True)
@@ -43,8 +60,8 @@ Answering = Callable[[Question], "str | Said"]
 def speaker(name: str, answering: Answering) -> Speaker:
     """A speaker whose answers a function gives, from any thread. What it raises, `Model.ask` raises."""
 
-    def lm(purpose: str, rollout_id: int) -> Any:
-        engine = _Engine(answering, purpose, rollout_id)
+    def lm(occasion: Occasion) -> Any:
+        engine = _Engine(answering, occasion)
         return load_dspy().LM("standing/in", engine=engine, cache=False, num_retries=0)
 
     return Speaker(name, lm, free=True)
@@ -79,12 +96,11 @@ class _Engine:
     """What `dspy.LM(engine=...)` wants, in DSPy 3.4 and 3.5."""
 
     answering: Answering
-    purpose: str
-    rollout_id: int
+    occasion: Occasion
 
     def complete(self, request: Any) -> Any:
         lm15 = load_dspy().lm15
-        answer = self.answering(Question(messages_of(request), self.purpose, self.rollout_id))
+        answer = self.answering(Question(messages_of(request), self.occasion))
         said = Said(answer) if isinstance(answer, str) else answer
         return lm15.Response(
             id=None,

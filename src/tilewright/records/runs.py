@@ -198,6 +198,7 @@ class Told:
     guidelines: tuple[str, ...] = ()
     lessons: tuple[Lesson, ...] = ()
     standing: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,8 @@ class Brief:
     lessons: tuple[Lesson, ...] = field(default=())
     standing: tuple[str, ...] = ()
     """How far the parent is from what the GPU allows, in short lines."""
+    terms: tuple[str, ...] = ()
+    """What this run asks of a candidate beyond the rules, in sentences."""
 
     def with_told(self, told: Told) -> Brief:
         return replace(
@@ -225,4 +228,5 @@ class Brief:
             guidelines=told.guidelines,
             lessons=told.lessons,
             standing=told.standing,
+            terms=told.terms,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from tilewright.protocols import Gate, Verdict
@@ -11,10 +11,13 @@ from tilewright.records import Candidate, Evidence, Problem
 _T = TypeVar("_T")
 
 
-def through(gates: Sequence[Gate], candidate: Candidate, problem: Problem) -> Verdict:
-    """What all gates found out, and the failure of the one that said no."""
+def through(
+    gates: Sequence[Gate], candidate: Candidate, problem: Problem, at: Callable[[str], None] = lambda gate: None
+) -> Verdict:
+    """What all gates found out, and the failure of the one that said no. `at` is told the name of each."""
     evidence = Evidence()
     for gate in gates:
+        at(gate.name)
         verdict = gate.check(candidate, problem, evidence)
         evidence = _together(evidence, verdict.evidence)
         if verdict.failure is not None:

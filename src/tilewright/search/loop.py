@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
-from tilewright.errors import AwaitingAnswers, AwaitingGpu, BudgetSpent, MachineryError, ModelUnavailable
+from tilewright.errors import AwaitingAnswers, AwaitingGpu, BudgetSpent, MachineryError, ModelUnavailable, NoMachine
 from tilewright.protocols import Evaluator, Gate, Proposer, Repairer, Verdict, Watcher
 from tilewright.records import (
     Attempt,
@@ -42,6 +42,7 @@ from tilewright.search.policies import Policy
 from tilewright.search.policies.greedy import Greedy
 from tilewright.search.reflecting import Notebook, reflect, take_in
 from tilewright.search.stopping import StopRules
+from tilewright.search.underway import Stages, UnderWay
 
 Phase = Literal["seed", "structure", "knobs"]
 NO_KERNEL = Rejected("generate", (Reason("no-kernel", "there is no TileLang kernel yet", None, "Write one."),))
@@ -104,6 +105,8 @@ class Parts:
     """May let other runs go first; the time that it takes isn't the run's."""
     called_off: Callable[[], tuple[str, str] | None] = lambda: None
     """A reason to stop that isn't the run's own."""
+    under_way: Callable[[Stages], None] = lambda stages: None
+    """Is told how many candidates are where, from several threads."""
 
 
 def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
@@ -114,6 +117,7 @@ def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
         try:
             reason = work.go(seed)
         except KeyboardInterrupt:
+            parts.watcher.note("interrupted; what is being compiled or checked comes to its end first")
             reason = ("interrupted", f"resume with: tilewright resume {run.id}")
             pool.shutdown(wait=False, cancel_futures=True)
         except AwaitingAnswers as waiting:
@@ -124,6 +128,8 @@ def continue_run(run: Run, seed: Candidate, parts: Parts) -> Run:
             reason = ("budget", str(spent))
         except ModelUnavailable as error:
             reason = ("model_unavailable", f"{error} Go on with: tilewright resume {run.id}")
+        except NoMachine as error:
+            reason = ("no_machine", f"{str(error).rstrip('.')}. Go on with: tilewright resume {run.id}")
     ended = replace(work.run, stop_reason=reason[0], stop_detail=reason[1], seconds=time.monotonic() - work.started)
     parts.memory.finish(ended)
     parts.watcher.stopped(ended)
@@ -135,6 +141,7 @@ class _Work:
 
     def __init__(self, run: Run, parts: Parts, pool: ThreadPoolExecutor, started: float) -> None:
         self.run, self.parts, self.pool, self.started = run, parts, pool, started
+        self.way = UnderWay(parts.under_way)
 
     def go(self, seed: Candidate) -> tuple[str, str]:
         take_in(self.run, self.parts.candidates_per_turn, self.parts.search, *self._learning())
@@ -168,7 +175,7 @@ class _Work:
         if isinstance(first.evaluation, Wrong):
             return "seed_wrong", first.evaluation.mismatch.message
         if first.evaluation is None:
-            return "machinery", first.error
+            return "machinery", f"{first.error.rstrip('.')}. Go on with: tilewright resume {self.run.id}"
         return "seed_failed", first.evaluation.outcome
 
     def _turn(self, turn: int) -> tuple[str, str] | None:
@@ -268,7 +275,11 @@ class _Work:
     def _remembering(self, place: str, ask: Callable[[], Sequence[Candidate]]) -> Sequence[Candidate]:
         answer = self.parts.memory.remembered(self.run.id, place)
         if answer is None:
-            answer = tuple(ask())
+            self.way.moves(place, "proposing")
+            try:
+                answer = tuple(ask())
+            finally:
+                self.way.moves(place, None)
             self.parts.memory.remember(self.run.id, place, answer)
         return answer
 
@@ -301,12 +312,15 @@ class _Work:
         return self._stopping()
 
     def _add(self, attempt: Attempt) -> None:
+        self.way.moves(attempt.candidate.id, None)
         self.parts.memory.append(self.run.id, attempt)
         self.run = replace(self.run, attempts=(*self.run.attempts, attempt))
         self.parts.watcher.tried(self.run, attempt)
 
     def _gated(self, candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, Verdict | MachineryError]]:
         left = list(candidates)
+        for candidate in left:
+            self.way.moves(candidate.id, "queued")
         # Where the first of them waits for a GPU, no other's gates are begun in vain.
         while left and (known := self._known_verdict(left[0])):
             yield left.pop(0), known
@@ -317,17 +331,22 @@ class _Work:
             for candidate, future in waiting:
                 try:
                     yield candidate, future.result()
+                except NoMachine:
+                    raise
                 except MachineryError as error:
                     yield candidate, error
         finally:
-            for _, future in waiting:
+            for candidate, future in waiting:
                 future.cancel()
+                self.way.moves(candidate.id, None)
 
     def _verdict(self, candidate: Candidate) -> Verdict:
         """Kept as soon as it is there: the candidate may have to wait for its evaluator."""
         verdict = self._known_verdict(candidate)
         if verdict is None:
-            verdict = through(self.parts.gates, candidate, self.run.problem)
+            at = partial(self.way.moves, candidate.id)
+            verdict = through(self.parts.gates, candidate, self.run.problem, at)
+            at("ready")
             if self.parts.gates_version:
                 self.parts.memory.keep_verdict(self.run.id, candidate.id, self.parts.gates_version, verdict)
         return verdict
@@ -348,6 +367,8 @@ class _Work:
         if evaluation is None:
             try:
                 evaluation = self._evaluate(candidate, verdict.evidence, index, turn, phase)
+            except NoMachine:
+                raise
             except MachineryError as failure:
                 error = str(failure)
         findings = tuple(self.parts.analyze(candidate, self.run.problem, verdict.evidence, evaluation))
@@ -406,8 +427,11 @@ class _Work:
         return (*baselines, Baseline("seed", seed.candidate))
 
     def _submit(self, job: Job) -> Evaluation:
+        self.way.moves(job.candidate.id, "evaluating")
         try:
             return self.parts.evaluator.submit(job).result()
+        except NoMachine:
+            raise
         except MachineryError as error:
             self.parts.watcher.note(f"tried again after a failure of the machinery: {error}")
             return self.parts.evaluator.submit(job).result()

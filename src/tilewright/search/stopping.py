@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tilewright.records import Attempt, Estimated, Run
-from tilewright.scores import best, doubtful, score
+from tilewright.scores import AT_LIMIT, best, doubtful, score
 
 ShareReached = Callable[[Attempt, str], "float | None"]
 """Of what a GPU (by its name) allows the problem, the share that an attempt reached; None where that isn't known."""
-BEYOND = 1.1
-"""Well above the limit it is no limit for that kernel, which gets along with less work than the reference."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,9 @@ class StopRules:
             return "gpu_seconds", f"{gpu_s:.1f} s of the GPU used of {self.max_gpu_s:.1f} s"
         recent = run.attempts[-3:]
         if len(recent) == 3 and all(attempt.error for attempt in recent):
-            return "machinery", f"three attempts in a row were abandoned; the last: {recent[-1].error}"
+            last = recent[-1].error.rstrip(".")
+            told = f"three attempts in a row were abandoned; the last: {last}. Go on with: tilewright resume {run.id}"
+            return "machinery", told
         return None
 
     def after_turn(self, run: Run, turn: int) -> tuple[str, str] | None:
@@ -77,10 +77,12 @@ class StopRules:
 
     def _near_optimal(self, run: Run, holder: Attempt) -> tuple[str, str] | None:
         share = self.share_reached(holder, run.gpu) if self.share_reached and self.near_optimal else None
-        if share is None or not self.near_optimal <= share <= BEYOND:
+        if share is None or not self.near_optimal <= share <= AT_LIMIT:
             return None
         marked = "est. " if isinstance(holder.evaluation, Estimated) else ""
-        return "near_optimal", f"near optimal: {marked}{share:.0%} of what {run.gpu} allows this problem"
+        near = f"{share:.0%} of" if share <= 1 else "at"
+        known = "" if share <= 1 else ", as exactly as that is known"
+        return "near_optimal", f"near optimal: {marked}{near} what {run.gpu} allows this problem{known}"
 
 
 def _progress_by_turn(run: Run, last_turn: int) -> Iterator[float]:

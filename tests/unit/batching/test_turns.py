@@ -91,6 +91,12 @@ def test_every_budget_is_of_all_runs_together() -> None:
     assert (Spending(tokens).over() or ("",))[0] == "budget"
 
 
+def test_the_limit_that_is_nearest_says_how_much_of_the_budget_is_used() -> None:
+    spent = spending(max_evaluations=10, max_gpu_s=8.0)
+    spent.evaluations, spent.gpu_s = 3, 4.0
+    assert spent.share == 0.5 and spending().share is None
+
+
 def test_what_breaks_one_run_ends_all_and_is_told() -> None:
     def work(turns: Turns, kernel: str) -> None:
         if kernel == "b":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import dspy
@@ -91,6 +92,43 @@ def test_an_answer_with_a_flaw_brings_a_second_prompt_that_says_so(tmp_path: Pat
     (tmp_path / "0002.answer.md").write_text("x")
     with pytest.raises(ModelFailed, match="no good"):
         flawed()
+
+
+def asked_by(folder: Path, run: str, words: str, about: str = "k", answer: str = "") -> list[str]:
+    """What stands in the folder once a run has asked what a turn taught."""
+    asking = open_model(parse_models(f"file:{folder}"), run=run)
+    with pytest.raises(AwaitingAnswers) if not answer else contextlib.nullcontext():
+        asked = asking.ask(Rewrite, {"kernel": words}, purpose="reflect turn 1", rollout_id=100, about=about)
+        assert asked.text("module") == answer
+    return sorted(f"{path.name[:4]} {path.name.split('.')[1]}" for path in folder.iterdir())
+
+
+def test_what_is_asked_again_with_other_words_supersedes_what_had_no_answer(tmp_path: Path) -> None:
+    assert asked_by(tmp_path, "r1", "one change") == ["0001 prompt"]
+    assert asked_by(tmp_path, "r1", "two changes") == ["0001 superseded", "0002 prompt"]
+    [old], [new] = tmp_path.glob("0001-*"), tmp_path.glob("0002-*")
+    assert old.read_text().startswith(f"<!-- Superseded: {new.name} asks instead. ")
+    assert "one change" in old.read_text() and "Awaited by run r1/" in new.read_text()
+    assert asked_by(tmp_path, "r1", "one change") == ["0001 prompt", "0002 superseded"]
+    [again] = tmp_path.glob("0001-*")
+    assert "Superseded" not in again.read_text() and "one change" in again.read_text()
+
+
+def test_an_answer_that_was_given_is_never_taken_away(tmp_path: Path) -> None:
+    asked_by(tmp_path, "r1", "one change")
+    (tmp_path / "0001.answer.md").write_text("x = 1")
+    assert asked_by(tmp_path, "r1", "two changes") == ["0001 answer", "0001 prompt", "0002 prompt"]
+    asked_by(tmp_path, "r1", "one change", answer="x = 1")
+
+
+def test_a_prompt_that_another_run_or_candidate_awaits_stays(tmp_path: Path) -> None:
+    asked_by(tmp_path, "r1", "one change")
+    assert asked_by(tmp_path, "r1", "one change of another kernel", "other") == ["0001 prompt", "0002 prompt"]
+    asked_by(tmp_path, "r2", "one change")
+    assert asked_by(tmp_path, "r1", "two changes") == ["0001 prompt", "0002 prompt", "0003 prompt"]
+    [shared] = tmp_path.glob("0001-*")
+    assert "Awaited by run r2/" in shared.read_text() and "r1/" not in shared.read_text()
+    assert "0001 superseded" in asked_by(tmp_path, "r2", "two changes")
 
 
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path) -> None:

@@ -144,6 +144,16 @@ def test_the_best_is_kept_and_the_target_ends_the_run(store: Store) -> None:
     assert holder is not None and holder.candidate.id == b.id and ended.stop_reason == "target"
 
 
+def test_those_who_watch_are_told_how_many_candidates_are_where(store: Store) -> None:
+    a, b, bad = candidate("a"), candidate("b"), candidate("bad")
+    told: list[dict[str, int]] = []
+    answers = {SEED.id: measured(0.5), a.id: measured(0.7), b.id: measured(1.6)}
+    ended = go(store, {1: [a, bad, b]}, answers, under_way=lambda stages: told.append(dict(stages)))
+    assert len(ended.attempts) == 4 and {"proposing": 1} in told
+    assert {stage for stages in told for stage in stages} == {"proposing", "queued", "static", "ready", "evaluating"}
+    assert max(sum(stages.values()) for stages in told) == 3 and told[-1] == {}
+
+
 def test_two_turns_without_progress_are_a_plateau(store: Store) -> None:
     turns = {n: [candidate(f"t{n}")] for n in range(1, 6)}
     answers = {SEED.id: measured(0.5), **{turns[n][0].id: measured(0.5 + 0.001 * n) for n in turns}}

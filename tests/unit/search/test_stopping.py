@@ -28,6 +28,13 @@ def test_an_estimate_near_the_limit_is_said_to_be_one() -> None:
     assert stopped is not None and "est. 97%" in stopped[1]
 
 
+def test_above_its_limit_no_share_of_it_is_said() -> None:
+    assert stop_at(1.07) == (
+        "near_optimal",
+        "near optimal: at what H100 allows this problem, as exactly as that is known",
+    )
+
+
 @pytest.mark.parametrize("share", [None, 1.8])
 def test_without_a_limit_that_holds_for_the_kernel_the_run_goes_on(share: float | None) -> None:
     assert stop_at(share) is None

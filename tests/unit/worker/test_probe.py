@@ -13,7 +13,6 @@ from tilewright.hardware import Ceilings
 from tilewright.worker.timing.probe import (
     calls_within,
     product_flops,
-    quickest,
     remember,
     remembered,
     side_within,
@@ -34,11 +33,6 @@ def test_calls_are_enough_to_choose_from_and_fit_a_queue() -> None:
     assert calls_within(0.15, 1.5e-3) == 100
     assert calls_within(0.15, 0.1) == 5
     assert calls_within(0.15, 1e-6) == calls_within(0.15, 0.0) == 200
-
-
-def test_disturbed_calls_and_a_single_lucky_one_dont_count() -> None:
-    assert quickest([9.0, 1.0, 2.0, 2.1, 2.2, 2.3, 2.4, 50.0]) == 2.1
-    assert quickest([3.0]) == 3.0
 
 
 def test_a_probe_is_kept_for_its_device_driver_and_versions(tmp_path: Path) -> None:

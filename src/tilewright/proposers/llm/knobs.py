@@ -67,7 +67,12 @@ class KnobChooser:
         fields = {_field(knob): knob for knob in knobs}
         inputs = {"gpu": brief.gpu, "kernel": brief.parent.candidate.source}
         answer = self._model.ask(
-            _signature(fields), inputs, purpose=f"knobs turn {brief.turn}", rollout_id=brief.turn, constrained=True
+            _signature(fields),
+            inputs,
+            purpose=f"knobs turn {brief.turn}",
+            rollout_id=brief.turn,
+            about=brief.parent.candidate.structure_id,
+            constrained=True,
         )
         return {knob.name: _choice(answer.fields[name], knob) for name, knob in fields.items()}
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from tilewright.lm import messages_for
 from tilewright.proposers.llm import signatures
 from tilewright.records import Attempt, Brief, Finding, Message
-from tilewright.wording import history, kernels, teaching
+from tilewright.wording import history, kernels, numbers, teaching
 from tilewright.wording.instructions import instructions
 from tilewright.wording.outcomes import failure
 from tilewright.wording.task import source, task
@@ -49,7 +49,7 @@ def planning(brief: Brief, findings: Sequence[Finding], wanted: int) -> Inputs:
     inputs = {
         "rules": instructions("rules"),
         "tilelang": instructions("tilelang"),
-        "task": task(brief.problem, brief.gpu),
+        "task": task(brief.problem, brief.gpu, brief.terms),
         "kernel": _present(brief),
         "findings": _findings(brief, findings),
         "knobs": history.knobs(brief),
@@ -65,7 +65,7 @@ def writing(brief: Brief, findings: Sequence[Finding], hypothesis: str) -> Input
     return {
         "rules": instructions("rules"),
         "tilelang": instructions("tilelang"),
-        "task": task(brief.problem, brief.gpu),
+        "task": task(brief.problem, brief.gpu, brief.terms),
         "kernel": _present(brief),
         "findings": _findings(brief, findings),
         "tried": history.tried(brief, _TRIED_FOR_WRITING),
@@ -79,7 +79,7 @@ def mending(brief: Brief, failed: Attempt) -> Inputs:
     return {
         "rules": instructions("rules"),
         "tilelang": instructions("tilelang"),
-        "task": task(brief.problem, brief.gpu),
+        "task": task(brief.problem, brief.gpu, brief.terms),
         "hypothesis": failed.candidate.hypothesis or "make it faster",
         "candidate": source(failed.candidate.source),
         "changed": "There is no such kernel yet." if _from_nothing(brief) else change,
@@ -92,7 +92,7 @@ def looking_back(brief: Brief, changes: Sequence[Change], tried: Sequence[Attemp
     shown = {structure.candidate.structure_id for structure, _ in changes}
     others = [attempt for attempt in tried if attempt.candidate.structure_id not in shown]
     return {
-        "task": task(brief.problem, brief.gpu),
+        "task": task(brief.problem, brief.gpu, brief.terms),
         "kernel": _present(brief),
         "changes": "\n\n".join(
             f"### {number}. {history.looked_back(brief.parent, *change, _shares(brief, change[1], share))}"
@@ -106,7 +106,7 @@ def _shares(brief: Brief, setting: Attempt, share: ShareReached) -> list[str]:
     before, after = (share(attempt, brief.gpu) for attempt in (brief.parent, setting))
     if before is None or after is None:
         return []
-    return [f"Of what the hardware allows: {before:.0%} before, {after:.0%} after"]
+    return [f"Of what the hardware allows: {numbers.share(before)} before, {numbers.share(after)} after"]
 
 
 def _from_nothing(brief: Brief) -> bool:

@@ -97,6 +97,7 @@ class LlmProposer:
             inputs,
             purpose=f"reflect turn {brief.turn}",
             rollout_id=rollout_of(brief.turn),
+            about=brief.parent.candidate.id,
         )
         return [
             Lesson(
@@ -125,6 +126,7 @@ class LlmProposer:
                 prompts.planning(brief, findings, wanted),
                 purpose=f"plan turn {brief.turn}",
                 rollout_id=rollout_of(brief.turn),
+                about=brief.parent.candidate.id,
                 flaw=lambda fields: empty(str(fields["hypotheses"])),
             )
         except ModelFailed as error:
@@ -141,7 +143,9 @@ class LlmProposer:
         def flaw(fields: Mapping[str, object]) -> str:
             return _flaw(extract_code(str(fields["module"])), parent)
 
-        answer = self._model.ask(signature, inputs, purpose=purpose, rollout_id=rollout_id, flaw=flaw)
+        answer = self._model.ask(
+            signature, inputs, purpose=purpose, rollout_id=rollout_id, about=parent.id, flaw=flaw
+        )
         code = extract_code(answer.text("module"))
         assert code is not None  # that would have been a flaw
         return Candidate(
