@@ -49,6 +49,7 @@ from tilewright.report import words
 from tilewright.report.output import published
 from tilewright.report.regressed import Regressed, RegressVerdict, Taken
 from tilewright.store import Store, existing_store
+from tilewright.wording.numbers import ms
 
 STORE = "store"
 REPLAY = "replay"
@@ -363,7 +364,7 @@ def _verdict(then: Taken, evaluation: Evaluation, margin: float) -> tuple[Regres
 
 
 def _times(what: str, then_ms: float | None, now_ms: float | None) -> str:
-    then, now = ("?" if value is None else words.ms(value) for value in (then_ms, now_ms))
+    then, now = ("?" if value is None else ms(value) for value in (then_ms, now_ms))
     return f"{what} {then} -> {now}"
 
 

@@ -188,9 +188,10 @@ def _message(run: Run, min_improvement: float) -> str:
     tried = len(run.attempts) - 1
     right = sum(score(attempt.evaluation) is not None for attempt in run.attempts) - 1
     unit = "measured" if isinstance(first, Measured) else "estimated"
+    were_right = f"of {tried} candidates {right} were right" if tried != 1 else f"{right} of 1 candidate was right"
     return (
-        f"Improvement below threshold: {ratio - 1:.1%} {unit}, {min_improvement:.0%} wanted; of {tried} candidates "
-        f"{right} were right.{_doubts(run)} Try more settings (--tune-budget), more turns (--max-iterations, "
+        f"Improvement below threshold: {ratio - 1:.1%} {unit}, {min_improvement:.0%} wanted; "
+        f"{were_right}.{_doubts(run)} Try more settings (--tune-budget), more turns (--max-iterations, "
         "--patience), or see what holds it back: tilewright brief KERNEL"
     )
 

@@ -21,6 +21,7 @@ from tilewright.records import (
     Standing,
 )
 from tilewright.report import measured, words
+from tilewright.wording.numbers import ms
 
 WIDTH = 80
 _JUDGED_BY_RULES = ("low-occupancy", "spills", "no-tensor-cores", "synchronous-pipeline")
@@ -174,14 +175,14 @@ def _limit_lines(one: Standing, several: bool) -> Iterator[str]:
     name = f"{one.workload}: " if several else ""
     if one.time_ms is None:
         if one.floor_ms is not None:
-            yield from _wrapped(f"{name}at least {words.ms(one.floor_ms)} ({_bound(one)})", "  ")
+            yield from _wrapped(f"{name}at least {ms(one.floor_ms)} ({_bound(one)})", "  ")
         return
-    said = f"{name}{words.ms(one.time_ms)} on the device"
+    said = f"{name}{ms(one.time_ms)} on the device"
     if not one.measured:
         low, high = one.interval_ms or (one.time_ms, one.time_ms)
-        said = f"{name}est. {words.ms(one.time_ms)} (est. {words.ms(low)} to {words.ms(high)}), not measured"
+        said = f"{name}est. {ms(one.time_ms)} (est. {ms(low)} to {ms(high)}), not measured"
     if one.floor_ms is not None and one.achieved is not None:
-        said += f"; at least {words.ms(one.floor_ms)} ({_bound(one)}): "
+        said += f"; at least {ms(one.floor_ms)} ({_bound(one)}): "
         said += words.of_limit(one.achieved, not one.measured)
     yield from _wrapped(said, "  ")
     if one.asked_bytes and one.needed_bytes and one.asked_bytes > 1.5 * one.needed_bytes:
@@ -228,7 +229,7 @@ def _time_lines(one: Standing, run: RunFacts | None, analysis: Analysis) -> Iter
             line = _line(row.line, analysis.line_offset)
             launches = "" if row.launches is None else f"{row.launches:g}"
             detail = ", ".join(part for part in (row.detail, f"line {line}" if line else "") if part)
-            head = f"  {row.ms / whole:6.0%} {words.ms(row.ms):>9} {launches:>9}  "
+            head = f"  {row.ms / whole:6.0%} {ms(row.ms):>9} {launches:>9}  "
             yield from _wrapped(_shortened(row.what) + (f" ({detail})" if detail else ""), head)
     if run is not None:
         yield from _run_lines(run)
@@ -245,7 +246,7 @@ def _rows(spent: Sequence[Spent]) -> Iterator[Spent]:
 def _run_lines(run: RunFacts) -> Iterator[str]:
     if run.latency_ms is not None and run.host_ms is not None:
         yield from _wrapped(
-            f"a single call on an idle GPU takes {words.ms(run.latency_ms)}: {words.ms(run.host_ms)} of that is the "
+            f"a single call on an idle GPU takes {ms(run.latency_ms)}: {ms(run.host_ms)} of that is the "
             "host's (launches, conversions, waits)",
             "  ",
         )

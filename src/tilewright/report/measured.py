@@ -7,6 +7,7 @@ from typing import Any
 from tilewright.records import Measurement
 from tilewright.report import words
 from tilewright.scores import Versus, against, over
+from tilewright.wording.numbers import ms
 
 
 def fields(measurement: Measurement) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def fields(measurement: Measurement) -> dict[str, Any]:
 def details(measurement: Measurement) -> list[str]:
     """For people: short lines below the headline."""
     lines = [
-        f"{t.workload}: {words.ms(t.candidate_ms)} against {words.ms(t.baseline_ms)} "
+        f"{t.workload}: {ms(t.candidate_ms)} against {ms(t.baseline_ms)} "
         f"{words.baseline(measurement.baseline)} in {len(t.pairs)} pairs"
         for t in measurement.timings
     ]

@@ -19,6 +19,7 @@ from tilewright.records import (
     Wrong,
 )
 from tilewright.scores import AT_LIMIT
+from tilewright.wording.numbers import ms
 
 
 def outcome(evaluation: Evaluation | None, error: str = "", line_offset: int = 0) -> str:
@@ -83,12 +84,6 @@ def baseline(name: str) -> str:
         "seed": "the seed",
     }
     return known.get(name, name.removeprefix("file:"))
-
-
-def ms(value: float) -> str:
-    if value < 0.1:
-        return f"{value * 1000:.1f} us"
-    return f"{value:.3g} ms" if value < 100 else f"{value:.0f} ms"
 
 
 def finding(item: Finding, line_offset: int = 0) -> str:

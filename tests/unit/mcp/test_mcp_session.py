@@ -86,7 +86,7 @@ def test_an_agent_analyses_rewrites_evaluates_and_optimises_a_shipped_kernel(tmp
             state = watched.structured_content
         assert state["stop_reason"] == "iterations" and state["attempts"] >= 2 and state["saved"] is None
         assert state["best"]["estimated_ms"] > 0 and state["best"]["speedup_ratio"] is None
-        assert any(said.startswith("#0 ") for said in heard) and any(s.startswith("trying ") for s in heard)
+        assert any(said.startswith("#0 ") for said in heard)  # what was being tried, where it was watched in time
         assert any("the first takes longest" in s for s in heard)
 
         history = await answer(client, "run_history", run=run, first=1, count=1)

@@ -7,7 +7,7 @@ from tilewright import jsonform
 from tilewright.channel import WorkerHost
 from tilewright.records import Candidate, Effort, Evaluation, Job
 
-CONSTRUCTED_BY_CHECKS = 5
+CONSTRUCTED_BY_CHECKS = 4
 COUNTED = f"BUILT, MOST = [], {CONSTRUCTED_BY_CHECKS}\n{candidate('return y').source}".replace(
     "super().__init__()",
     "super().__init__()\n        BUILT.append(self)\n        assert len(BUILT) <= MOST, 'once more'",

@@ -26,13 +26,15 @@ _CAPTIONS = {
     "What helped": ("Steps on the way to the best kernels, what brought most first", range(1, 3)),
 }
 """And which columns are numbers."""
+PageOfRun = Callable[[str], str]
+"""Where the page of a run is, by its id; "" where it has none."""
 _LEFT, _RIGHT, _LINE = 150, WIDTH - 14, 30
 _APART = (0, -6, 6, -3, 3)
 """Dots of a line beside each other, so that those of the same value can be counted."""
 
 
-def page(summary: Summary) -> str:
-    body = joined(*parts(summary, lambda run: f"{run}.html").values())
+def page(summary: Summary, page_of_run: PageOfRun = "{}.html".format) -> str:
+    body = joined(*parts(summary, page_of_run).values())
     return filled(f"tilewright batch {summary.name}", masthead(title(summary), used_line(summary)), body, "")
 
 
@@ -40,9 +42,8 @@ def title(summary: Summary) -> str:
     return f"Batch {summary.name} on {summary.gpu}"
 
 
-def parts(summary: Summary, page_of_run: Callable[[str], str]) -> dict[str, Html]:
-    """What the page shows, by the names of its parts, empty where there is nothing yet. `page_of_run` is where the
-    page of a run is, by its id."""
+def parts(summary: Summary, page_of_run: PageOfRun) -> dict[str, Html]:
+    """What the page shows, by the names of its parts, empty where there is nothing yet."""
     means = all_means(summary.rows)
     shown = {
         "headline": _headline(means[0], summary.measured) if means else Html(),
@@ -71,7 +72,13 @@ def write_report(summary: Summary, results: Path) -> Path:
     """A page and the same as Markdown, beside those of its runs; what is there is replaced. Returns the page's path;
     `StoreError` where that fails."""
     path = page_of(summary.name, results)
-    write(path, page(summary), "--results DIR")
+
+    def page_of_run(run: str) -> str:
+        """A run that was killed has none."""
+        name = f"{run}.html"
+        return name if path.with_name(name).exists() else ""
+
+    write(path, page(summary, page_of_run), "--results DIR")
     write(path.with_suffix(".md"), markdown(summary), "--results DIR")
     return path
 
@@ -116,9 +123,10 @@ def _ranked(summary: Summary) -> list[Row]:
     return sorted(summary.rows, key=lambda row: -(row.gain or 0.0))
 
 
-def _link(row: Row, name: str, page_of_run: Callable[[str], str]) -> Html:
+def _link(row: Row, name: str, page_of_run: PageOfRun) -> Html:
     """To the run's own page."""
-    return tag("a", name, href=page_of_run(row.run), title=row.kernel) if row.run else text(name)
+    place = page_of_run(row.run) if row.run else ""
+    return tag("a", name, href=place, title=row.kernel) if place else text(name)
 
 
 def _why(summary: Summary) -> Iterator[str]:

@@ -13,6 +13,7 @@ from tilewright.report.page.axes import WIDTH, Scale, grid, label, marker, path,
 from tilewright.report.page.known import Known, Place, Roof
 from tilewright.report.page.markup import Html, folded, joined, table, tag
 from tilewright.report.page.shown import SHAPES, Shown, Shows
+from tilewright.wording.numbers import ms
 
 _LEFT, _RIGHT, _TOP, _HEIGHT = 88, WIDTH - 14, 16, 330
 _BOTTOM = _HEIGHT - 46
@@ -71,7 +72,7 @@ def _plot(roof: Roof, bytes_per_s: float, points: list[_Point], work: float) -> 
         grid(up, _LEFT, _RIGHT, lambda value: top(value) + "/s", up.ticks()),
         *(_tick(across, tick) for tick in across.ticks()),
         path(_roof(roof, bytes_per_s, across, up, work), "roof"),
-        label(_RIGHT - 4, up(highest) - 7, f"the limit: {words.ms(roof.floor_ms)} ({roof.bound_by})", "tick", "end"),
+        label(_RIGHT - 4, up(highest) - 7, f"the limit: {ms(roof.floor_ms)} ({roof.bound_by})", "tick", "end"),
         *(_mark(point, across, up) for point in drawn),
         label((_LEFT + _RIGHT) / 2, _HEIGHT - 6, _axis(roof), "tick", "middle"),
     )
@@ -119,7 +120,7 @@ def _caption(roof: Roof, points: list[_Point]) -> list[str]:
 
 
 def _alternative(roof: Roof, points: list[_Point], best: _Point | None) -> str:
-    text = f"Roofline of {len(points)} candidates. Bound by {roof.bound_by}: at least {words.ms(roof.floor_ms)}."
+    text = f"Roofline of {len(points)} candidates. Bound by {roof.bound_by}: at least {ms(roof.floor_ms)}."
     seed = next((point for point in points if point.one.fate == "seed"), None)
     for name, point in (("The first", seed), ("The best", best)):
         if point is not None:
@@ -142,7 +143,7 @@ def _table(roof: Roof, points: list[_Point]) -> Html:
 
 
 def _ms(place: Place) -> str:
-    return f"{'est. ' if place.estimated else ''}{words.ms(place.ms)}"
+    return f"{'est. ' if place.estimated else ''}{ms(place.ms)}"
 
 
 def _share(roof: Roof, place: Place) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from tilewright.records import Attempt, CompileFailed, Crashed, Estimated, Measured, Rejected, Run, TimedOut, Wrong
 from tilewright.report import words
 from tilewright.scores import Kind, best, doubtful, score
+from tilewright.wording.numbers import ms
 
 Fate = Literal["seed", "best", "right", "doubtful", "failed", "abandoned"]
 SHAPES: dict[Fate, str] = {
@@ -66,7 +67,7 @@ class Shows:
     @property
     def number(self) -> Callable[[float], str]:
         """How a value of this run's scale is written."""
-        return (lambda value: f"est. {words.ms(value)}") if self.estimated else (lambda value: f"{value:.3g}x")
+        return (lambda value: f"est. {ms(value)}") if self.estimated else (lambda value: f"{value:.3g}x")
 
     def of_speed(self, speed: float) -> float:
         return 1 / speed if self.estimated else speed
@@ -119,7 +120,7 @@ def _brief(attempt: Attempt) -> str:
             doubt = ", doubtful" if m.trust == "C" else ""
             return f"{m.speedup_ratio:.3f}x{', stopped early' if m.stopped_early else ''}{doubt}"
         case Estimated(estimate=e):
-            return ", ".join(f"est. {words.ms(row.candidate_ms)}" for row in e.estimates)
+            return ", ".join(f"est. {ms(row.candidate_ms)}" for row in e.estimates)
         case Rejected(gate=gate):
             return f"rejected by {gate}"
         case CompileFailed():

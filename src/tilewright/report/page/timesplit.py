@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tilewright.records import Standing
-from tilewright.report import words
 from tilewright.report.page.axes import WIDTH, label, svg
 from tilewright.report.page.known import Known
 from tilewright.report.page.markup import Html, joined, table, tag
 from tilewright.report.page.shown import Shows
+from tilewright.wording.numbers import ms
 
 _LEFT, _RIGHT, _BAR = 78, WIDTH - 14, 34
 _COLOURS = 6
@@ -70,7 +70,7 @@ def _bars(sides: Mapping[str, Standing], numbers: Mapping[str, int]) -> Html:
         x = _LEFT + min(floor * per_ms, _RIGHT - _LEFT)
         drawn.append(tag("line", x1=x, x2=x, y1=4, y2=height - 22, class_="roof"))
         side, anchor = (x + 4, "start") if x < WIDTH / 2 else (x - 4, "end")
-        drawn.append(label(side, height - 8, f"the limit: {words.ms(floor)}", "tick", anchor))
+        drawn.append(label(side, height - 8, f"the limit: {ms(floor)}", "tick", anchor))
     return svg(height, _alternative(sides), *drawn)
 
 
@@ -102,4 +102,4 @@ def _shortened(what: str) -> str:
 
 
 def _ms(value: float, one: Standing) -> str:
-    return f"{'' if one.measured else 'est. '}{words.ms(value)}"
+    return f"{'' if one.measured else 'est. '}{ms(value)}"
