@@ -137,6 +137,7 @@ def test_ctrl_c_gives_up_what_is_under_way_and_begins_nothing_more() -> None:
 
     def press() -> None:
         waiting.wait(10)
+        time.sleep(0.5)  # a pool doesn't wait for a thread that it was just starting when it was interrupted
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=press).start()
