@@ -251,6 +251,7 @@ def seconds_elsewhere(evaluator: Evaluator) -> float | None:
 
 def spending(target: Target, seconds: float) -> str:
     """What machines elsewhere were that were busy for so long."""
-    dollars = f", {usd(target.gpu, seconds):.2f} USD at list prices; starts and idle time come on top"
-    price = dollars if target.evaluator == "modal" else ""
-    return f"{target.evaluator}: {target.gpu} busy for {seconds:.1f} s{price}"
+    busy = f"{target.evaluator}: {target.gpu} busy for {seconds:.1f} s"
+    if target.evaluator != "modal":
+        return busy
+    return f"{busy}, {usd(target.gpu, seconds):.2f} USD at list prices; starts and idle time come on top"

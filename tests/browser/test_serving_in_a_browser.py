@@ -121,8 +121,7 @@ def test_an_evaluation_is_shown_within_a_second_also_after_the_server_was_starte
         ended = ends.at[attempt.candidate.hypothesis]
         since = back if stopped - 1 < ended < back else ended  # nobody could be told while there was no server
         late[attempt.index] = seen[f"c{attempt.index}"] / 1000 - since
-    # On a machine that has other things to do now and then, too.
-    assert len(late) == 25 and sorted(late.values())[22] < 1 and max(late.values()) < 10, late
+    assert len(late) == 25 and max(late.values()) < 1, late
     assert page.get_attribute("#c1", "open") is not None
     assert all("ERR_CONNECTION_REFUSED" in text for text in amiss), (
         amiss

@@ -217,12 +217,14 @@ def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> tuple[Timing, Ow
     if bench.crowd.is_by_itself:
         plan = replace(plan, processes=1)
     fresh = job.effort == "confirm"
+    own: list[Runner] = []
     with contextlib.ExitStack() as stack:
 
         def hold(count: int) -> list[Named]:
-            wanted = [b for b in job.baselines if not (trial.timed and b.name in COMPILED)]  # once is long enough
-            own = stack.enter_context(_more(bench, job, trial, count))
-            return [("candidate", own), *stack.enter_context(bench.baselines.running(trial, wanted, fresh, count))]
+            wanted = [b for b in job.baselines if not (own and b.name in COMPILED)]  # once is long enough
+            more = stack.enter_context(_more(bench, job, trial, count, begun=bool(own)))
+            own.extend(more)
+            return [("candidate", more), *stack.enter_context(bench.baselines.running(trial, wanted, fresh, count))]
 
         def made() -> Timer:
             kinds = 1 + len({EAGER, *job.baselines})
@@ -245,20 +247,19 @@ def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> tuple[Timing, Ow
 
 
 @contextlib.contextmanager
-def _more(bench: Bench, job: Job, trial: Trial, count: int) -> Iterator[list[Runner]]:
-    """So many processes that hold the candidate; at first the one that was checked is among them."""
+def _more(bench: Bench, job: Job, trial: Trial, count: int, begun: bool) -> Iterator[list[Runner]]:
+    """So many processes that hold the candidate; the one that was checked is the first, before any has `begun`."""
 
     def begin(runner: Runner) -> None:
         runner.ask(loading(job.candidate, job.problem, bench.device), trial.deadline)
         trial.construct_in(runner, elsewhere())
 
     with contextlib.ExitStack() as stack:
-        checked = [] if trial.timed else [trial.runner]
+        checked = [] if begun else [trial.runner]
         if checked and count > 1:
             trial.construct(gaps=elsewhere())  # the last checks may have left other parameters in it
-        trial.timed = True
-        begun = (bench.candidate_runner(job.candidate, trial.deadline) for _ in range(count - len(checked)))
-        others = [stack.enter_context(runner) for runner in begun]
+        fresh = (bench.candidate_runner(job.candidate, trial.deadline) for _ in range(count - len(checked)))
+        others = [stack.enter_context(runner) for runner in fresh]
         at_once(begin, others)
         yield checked + others
 

@@ -30,7 +30,7 @@ those of its baselines, of which eager is the first."""
 _ROOM = 0.4
 """Of a device's memory, at most, for what all processes of a measurement hold."""
 _CONTEXT_BYTES = 600 << 20
-"""What a process takes of a device's memory before it holds a tensor: 500 to 600 MB on an H200."""
+"""What a process is taken to need of a device's memory before it holds a tensor; not measured."""
 _COPIES = 4
 """Of a call's inputs and outputs, at least, in each process."""
 _GAP_STEP, _MOST_GAP = 512, 8 << 20

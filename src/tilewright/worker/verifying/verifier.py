@@ -65,8 +65,6 @@ class Trial:
     error_ratio: float | None = None
     written_bytes: int = 0
     """Of the outputs of one call."""
-    timed: bool = False
-    """Whether its process is, or was, among those that are timed."""
     answers: Answers | None = None
     """What is known already of this reference; trials with the same seed may share it."""
 
