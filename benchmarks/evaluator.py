@@ -57,8 +57,8 @@ def same(bench: Bench, count: int, names: Sequence[str] = ()) -> None:
         looked.result()  # compiled, once and for all
     jobs = [
         Job(candidate, problem, gpu=bench.gpu, baselines=(Baseline("itself", candidate),))
-        for _ in range(count // len(kernels))
         for candidate, problem in kernels
+        for _ in range(count // len(kernels))
     ]
     for job, evaluation, after_s in _all(bench, jobs):
         bench.note(benchmark="same", kernel=job.problem.name, after_s=round(after_s, 1), **_compared(evaluation))

@@ -179,8 +179,8 @@ class _Result:
     census: Census
     floor_ms: float
     rung: str
-    gpu_s: float
-    """For so long the GPU was at work for this or was kept free for it."""
+    gpu_s: dict[str, float]
+    """For so long the GPU was at work for this or was kept free for it, by what was being done."""
 
 
 def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result:
@@ -192,7 +192,8 @@ def _workload(bench: Bench, job: Job, workload: Workload, place: int) -> _Result
         trial = _trial(bench, job, reference, runner, deadline, place)
         runner.ask(loading(job.candidate, job.problem, bench.device), deadline)
         try:
-            with turns.beside_others(bench.device, deadline):  # a context that is created disturbs whoever is timed
+            # Not while somebody is timed: a context that is created disturbs them.
+            with turns.beside_others(bench.device, deadline, "checking"):
                 trial.construct()
                 trial.check()
                 lowest = bench.floor_ms(reference, trial.written_bytes) if bench.device == "cuda" else 0.0
@@ -233,9 +234,9 @@ def _timed(bench: Bench, job: Job, trial: Trial, plan: Plan) -> tuple[Timing, Ow
         early = None
         if plan.processes > 1:
             stack.enter_context(bench.few_ahead(trial.deadline))
-            with turns.beside_others(bench.device, trial.deadline):
+            with turns.beside_others(bench.device, trial.deadline, "readying"):
                 early = made()
-        with turns.alone(bench.device, trial.deadline):
+        with turns.alone(bench.device, trial.deadline, "timing"):
             taken = (early or made()).run(stop_below)
             owned = ownership.examined(trial, job)
     if bench.device == "cuda" and _lies(taken):
@@ -254,14 +255,17 @@ def _more(bench: Bench, job: Job, trial: Trial, count: int, begun: bool) -> Iter
         runner.ask(loading(job.candidate, job.problem, bench.device), trial.deadline)
         trial.construct_in(runner, elsewhere())
 
-    with contextlib.ExitStack() as stack:
-        checked = [] if begun else [trial.runner]
-        if checked and count > 1:
-            trial.construct(gaps=elsewhere())  # the last checks may have left other parameters in it
-        fresh = (bench.candidate_runner(job.candidate, trial.deadline) for _ in range(count - len(checked)))
-        others = [stack.enter_context(runner) for runner in fresh]
+    checked = [] if begun else [trial.runner]
+    if checked and count > 1:
+        trial.construct(gaps=elsewhere())  # the last checks may have left other parameters in it
+    others: list[Runner] = []
+    try:
+        for _ in range(count - len(checked)):
+            others.append(bench.candidate_runner(job.candidate, trial.deadline))
         at_once(begin, others)
         yield checked + others
+    finally:
+        at_once(lambda runner: runner.close(), others)
 
 
 def _lies(taken: Timing) -> bool:
@@ -408,7 +412,9 @@ def _conditions(results: Sequence[_Result]) -> tuple[tuple[str, float], ...]:
         found.append(("floor_ms", results[0].floor_ms))
     if results[0].timing.launch_floor_us:
         found.append(("launch_floor_us", results[0].timing.launch_floor_us))
-    found.append(("gpu_s", sum(result.gpu_s for result in results)))
+    found.append(("gpu_s", sum(sum(result.gpu_s.values()) for result in results)))
+    for doing in results[0].gpu_s:
+        found.append((f"{doing}_s", sum(result.gpu_s[doing] for result in results)))
     found.append(("processes", min(result.timing.processes for result in results)))
     found.append(("hidden_us", max(result.timing.hidden_ms for result in results) * 1e3))
     return tuple(found)

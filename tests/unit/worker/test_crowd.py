@@ -11,7 +11,7 @@ from tilewright.worker.timing.turns import Queue, in_line
 
 
 def test_a_turn_comes_in_the_order_in_which_it_was_asked_for() -> None:
-    queue, served = Queue(), []
+    queue, served = Queue(sharing=2), []
 
     def take(number: int) -> None:
         with queue.turn():
@@ -27,7 +27,7 @@ def test_a_turn_comes_in_the_order_in_which_it_was_asked_for() -> None:
 
 
 def test_a_turn_that_fails_is_over() -> None:
-    queue = Queue()
+    queue = Queue(sharing=2)
     for _ in range(2):
         try:
             with queue.turn():
@@ -65,7 +65,7 @@ def test_whoever_wants_to_be_by_itself_waits_for_those_present_and_goes_before_t
 
 
 def test_those_who_share_a_turn_have_it_together_but_not_before_one_who_asked_earlier() -> None:
-    queue, served = Queue(), []
+    queue, served = Queue(sharing=2), []
     together = threading.Barrier(2, timeout=5)
 
     def share(name: str) -> None:
@@ -90,6 +90,23 @@ def test_those_who_share_a_turn_have_it_together_but_not_before_one_who_asked_ea
                 time.sleep(0.02)
         pool.shutdown()
     assert served == ["first", "first", "alone", "last", "last"]
+
+
+def test_no_more_share_a_turn_than_are_let() -> None:
+    queue, seen, inside = Queue(sharing=2), [], []
+
+    def share() -> None:
+        with queue.turn(shared=True):
+            inside.append(1)
+            seen.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(16):
+            pool.submit(share)
+        pool.shutdown()
+    assert len(seen) == 16 and max(seen) == 2
 
 
 def test_sharers_of_a_file_that_come_later_wait_behind_one_who_wants_it_alone(tmp_path: Path) -> None:

@@ -25,11 +25,13 @@ def started() -> Iterator[list[subprocess.Popen[bytes]]]:
 def sleepers(count: int) -> subprocess.Popen[bytes]:
     """One process, and so many that it started, which are gone when it is."""
     script = (
-        "import ctypes, os, signal, sys\n"
+        "import os, signal\n"
+        "ends, held = os.pipe()\n"
         f"for _ in range({count}):\n"
         "    if os.fork() == 0:\n"
-        "        ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"
-        "        signal.pause()\n"
+        "        os.close(held)\n"
+        "        os.read(ends, 1)\n"
+        "        os._exit(0)\n"
         "print('ready', flush=True)\n"
         "signal.pause()\n"
     )

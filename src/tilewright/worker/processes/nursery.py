@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,8 +60,8 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.end = time.monotonic() + seconds
-        self.on_gpu_s = 0.0
-        """What was spent with a turn on the GPU."""
+        self.on_gpu_s: defaultdict[str, float] = defaultdict(float)
+        """What was spent with a turn on the GPU, by what was being done."""
 
     def left(self) -> float:
         return max(0.0, self.end - time.monotonic())

@@ -20,7 +20,8 @@ from tilewright.worker.verifying.verifier import Trial
 EAGER = Baseline("eager")
 COMPILED = {"compile": "default", "max-autotune": "max-autotune"}
 """Baselines that are the reference under `torch.compile`, and its modes."""
-_KEPT = 4
+_KEPT = 32
+"""Processes of all kinds: what a few problems need, of which several candidates are judged at a time."""
 _LIFE_S = 86400.0
 _COMPILING_S = 900.0
 """max-autotune times every variant of every product of the reference, once a host."""
@@ -51,16 +52,14 @@ class Baselines:
         with self._lock:
             kept = [runner for crew in self._kept.values() for runner in crew]
             self._kept.clear()
-        for runner in kept:
-            runner.close()
+        at_once(lambda runner: runner.close(), kept)
 
     @contextlib.contextmanager
     def _crew(self, trial: Trial, baseline: Baseline, fresh: bool, count: int) -> Iterator[list[Runner]]:
         reference = trial.reference
         kernel = baseline.kernel.id if baseline.kernel else ""
         key = f"{reference.problem.id} {reference.workload} {trial.backward} {baseline.name} {kernel}"
-        with self._lock:
-            crew = [] if fresh else self._kept.pop(key, [])
+        crew = [] if fresh else self._taken(key, count)
         whole = False
         try:
             if len(crew) < count:
@@ -68,12 +67,21 @@ class Baselines:
                 crew += new
                 at_once(lambda runner: self._ready(runner, trial, baseline), new)
             if baseline == EAGER:
-                for runner in crew[:count]:
+                for runner in crew:
                     trial.hand_parameters(runner)
             whole = True
-            yield crew[:count]
+            yield crew
         finally:
             self._done_with(crew, key, keep=whole and not fresh)
+
+    def _taken(self, key: str, count: int) -> list[Runner]:
+        """So many of those kept, or as many as there are."""
+        with self._lock:
+            kept = self._kept.pop(key, [])
+            crew, left = kept[:count], kept[count:]
+            if left:
+                self._kept[key] = left
+            return crew
 
     def _begun(self, trial: Trial, baseline: Baseline) -> Runner:
         name = f"reference-{trial.reference.problem.id}-{baseline.name.replace(':', '-').replace('/', '-')}"
@@ -96,13 +104,14 @@ class Baselines:
         kept = [runner for runner in crew if runner.usable] if keep else []
         surplus = [runner for runner in crew if runner not in kept]
         with self._lock:
-            surplus += self._kept.pop(key, [])
             if kept:
-                self._kept[key] = kept
-            if len(self._kept) > _KEPT:
-                surplus += self._kept.popitem(last=False)[1]
-        for one in surplus:
-            one.close()
+                self._kept[key] = [*self._kept.pop(key, []), *kept]  # and is the one that was used last
+            while sum(map(len, self._kept.values())) > _KEPT:
+                oldest = next(iter(self._kept))
+                surplus.append(self._kept[oldest].pop(0))
+                if not self._kept[oldest]:
+                    del self._kept[oldest]
+        at_once(lambda runner: runner.close(), surplus)
 
 
 def loading(candidate: Candidate, problem: Problem, device: str, interpret_s: float = 0.0) -> Header:

@@ -258,7 +258,7 @@ def _drive(folder: Path) -> None:
     candidate = jsonform.from_plain(Candidate, plain["candidate"])
     problem = jsonform.from_plain(Problem, plain["problem"])
     torch.set_grad_enabled(False)
-    with turns.alone("cuda", Deadline(TIMEOUT_S)):
+    with turns.alone("cuda", Deadline(TIMEOUT_S), "counting"):
         reference = inputs.load(problem, problem.workloads[0], "cuda", folder / "reference")
         support = [[file.path, file.text] for file in candidate.support]
         module = building.loaded("kernel", candidate.source, support, folder / "kernel")

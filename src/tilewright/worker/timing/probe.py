@@ -51,7 +51,7 @@ def ceilings(deadline: Deadline, folder: Path | None = None) -> tuple[Ceilings |
     if kept is not None:
         return kept, ""
     try:
-        with turns.alone("cuda", deadline), inputs.LOCK, torch.no_grad():
+        with turns.alone("cuda", deadline, "probing"), inputs.LOCK, torch.no_grad():
             before = gpu.sample()
             found = _probed()
             after = gpu.sample()
