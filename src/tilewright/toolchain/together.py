@@ -23,7 +23,7 @@ from tilelang import logger
 from tilelang.contrib import nvcc
 
 from tilewright.toolchain.disassemble import disassembly
-from tilewright.toolchain.headers import write_short_headers
+from tilewright.toolchain.headers import ShortHeaders
 from tilewright.toolchain.translation import surroundings
 from tilewright.toolchain.unit import Apart, Unit
 
@@ -37,7 +37,7 @@ def compiling_together(count: int, timeout_s: float) -> Iterator[Meeting]:
     while open."""
     alone = nvcc.compile_cuda
     with ThreadPoolExecutor(count) as readers, tempfile.TemporaryDirectory() as headers:
-        meeting = Meeting(count, timeout_s * _SHARE, alone, readers, write_short_headers(Path(headers)))
+        meeting = Meeting(count, timeout_s * _SHARE, alone, readers, ShortHeaders(Path(headers)))
         nvcc.compile_cuda = meeting.compile_cuda
         try:
             yield meeting
@@ -58,7 +58,7 @@ class Meeting:
     """Where threads wait for each other. Each has to `leave` when it compiles no more."""
 
     def __init__(
-        self, count: int, timeout_s: float, alone: Callable[..., bytearray], readers: Executor, short: str
+        self, count: int, timeout_s: float, alone: Callable[..., bytearray], readers: Executor, short: ShortHeaders
     ) -> None:
         self._alone = alone
         self._short = short
@@ -81,7 +81,7 @@ class Meeting:
     ) -> bytearray:
         """In the place of TileLang's function, called by the threads that compile."""
         if target_format == "cubin" and isinstance(arch, list) and isinstance(options, list):
-            place = _Place(code, (*arch, *options, self._short))
+            place = _Place(code, (*arch, *options))
             self._wait(place)
             with contextlib.suppress(Apart):
                 if place.unit is not None:
@@ -100,7 +100,8 @@ class Meeting:
         started = time.monotonic()
         if isinstance(options, list) and surroundings(code) is not None:
             try:
-                return self._alone(code, target_format, arch, [*options, self._short], *rest)
+                short = self._short.options([code], options)
+                return self._alone(code, target_format, arch, [*short, *options], *rest)
             except RuntimeError:  # what nvcc says is wrong may be what a header in short lacks
                 if time.monotonic() - started > self._timeout_s:
                     raise
@@ -133,9 +134,8 @@ class Meeting:
     def _go_on_if_all_are_here(self) -> None:
         if self._under_way == 0:
             for places in _fitting(self._waiting):
-                unit = Unit(
-                    list(dict.fromkeys(p.source for p in places)), places[0].flags, self._timeout_s, self._free
-                )
+                sources = list(dict.fromkeys(p.source for p in places))
+                unit = Unit(sources, places[0].flags, self._timeout_s, self._free, self._short)
                 for place in places:
                     place.unit = unit
             self._under_way = len(self._waiting)

@@ -14,6 +14,7 @@ from threading import Lock, Semaphore
 from tilelang.contrib import cc, nvcc
 
 from tilewright.toolchain.disassemble import disassembly
+from tilewright.toolchain.headers import ShortHeaders
 from tilewright.toolchain.translation import joined, parted, parted_disassembly
 
 _PTX_WORTH_A_START = 200_000
@@ -27,9 +28,12 @@ class Apart(Exception):
 class Unit:
     """Distinct sources; what is asked for first is made first, once, on one of the cores that are free."""
 
-    def __init__(self, sources: Sequence[str], flags: Sequence[str], timeout_s: float, free: Semaphore) -> None:
+    def __init__(
+        self, sources: Sequence[str], flags: Sequence[str], timeout_s: float, free: Semaphore, short: ShortHeaders
+    ) -> None:
         self.sources = sources
         self._flags = flags
+        self._short = short
         self._timeout_s = timeout_s
         self._free = free
         self._locks = {source: Lock() for source in sources}
@@ -61,7 +65,8 @@ class Unit:
     def _read(self) -> None:
         self._ptx = ""
         try:
-            self._ptx = self._nvcc("cu", joined(self.sources), "ptx")[0].decode()
+            short = self._short.options(self.sources, self._flags)
+            self._ptx = self._nvcc("cu", joined(self.sources), "ptx", *short)[0].decode()
             self._parts = dict(zip(self.sources, parted(self._ptx, len(self.sources))))
         except (Apart, ValueError):
             return
@@ -77,13 +82,13 @@ class Unit:
             text = disassembly(binary)
         return dict(zip(self.sources, parted_disassembly(text, len(self.sources)))) if text else {}
 
-    def _nvcc(self, form: str, text: str, wanted: str) -> tuple[bytes, str]:
-        """With the options that TileLang compiles with, but for the names of files."""
+    def _nvcc(self, form: str, text: str, wanted: str, *short: str) -> tuple[bytes, str]:
+        """With the options that TileLang compiles with, but for the names of files and those for headers in short."""
         with self._free, tempfile.TemporaryDirectory() as folder:
             given, made = Path(folder, f"kernels.{form}"), Path(folder, f"made.{wanted}")
             given.write_text(text, encoding="utf-8")
             command = [nvcc.get_nvcc_compiler(), f"-ccbin={cc.get_cplus_compiler()}", f"--{wanted}", "-O3"]
-            command += ["-lineinfo", *self._flags, "-o", str(made), str(given)]
+            command += ["-lineinfo", *short, *self._flags, "-o", str(made), str(given)]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=self._timeout_s)
             except subprocess.TimeoutExpired:

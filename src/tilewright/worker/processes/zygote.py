@@ -49,9 +49,10 @@ def main() -> None:
     import torch._dynamo  # 1 to 2 s, which every runner that counts operations or profiles would need
 
     from tilewright.worker.exchange import wire
-    from tilewright.worker.running import runner
+    from tilewright.worker.running import runner, warming
 
     torch.set_grad_enabled(False)
+    warming.warm_up()
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page that it looks at
     control.sendall(READY)
