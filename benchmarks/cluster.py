@@ -44,7 +44,8 @@ from tilewright.records import (
     WorkloadTiming,
 )
 from tilewright.report.terminal import QuietWatcher
-from tilewright.search.loop import Parts, continue_run
+from tilewright.search.loop import continue_run
+from tilewright.search.parts import Parts
 from tilewright.search.stopping import StopRules
 from tilewright.store import Store
 
@@ -70,7 +71,7 @@ def simulated(store_path: Path, wall_s: float, quicker: float = QUICKER) -> Row:
     that aren't stored as they are; `driver` is what this process used."""
     draws, times = random.Random(0), recorded_times(quicker)
     gpus = [_Gpu(random.Random(draws.random()), times) for _ in range(GPUS)]
-    evaluator = YieldingEvaluator(RemoteEvaluator("simulated", gpus, Wanted(), width=2))
+    evaluator = YieldingEvaluator(RemoteEvaluator("simulated", gpus, Wanted(), width=2), runs=KERNELS)
     Store(store_path).close()
     spending = Spending(Budget(), max_wall_s=wall_s)
     names = [f"kernel {number}" for number in range(KERNELS)]

@@ -37,7 +37,7 @@ _ROWS = {
     "changed": ("at", "said", "record"),
 }
 """What makes up a run: by table, the columns beside `run_id`. Lessons are not among it: people edit them; nor are
-verdicts of gates, which another machine may not share."""
+verdicts of gates and answers of evaluators that no attempt holds yet."""
 _EVALUATION = ("id", "candidate_id", "problem_id", "outcome", "at", "record")
 
 
@@ -228,7 +228,7 @@ class _Merging:
             "UPDATE run SET stop_reason = ?, stop_detail = ?, seconds = ?, owner = '' WHERE id = ?",
             (reason, detail, seconds, mine.id),
         )
-        for table in (*_ROWS, "verdict"):
+        for table in (*_ROWS, "verdict", "answer"):
             self._db.execute(f"DELETE FROM {table} WHERE run_id = ?", (mine.id,))
         self._add_rows(mine.id, theirs)
 

@@ -92,6 +92,18 @@ class Evaluator(Protocol):
 
 
 @runtime_checkable
+class Wide(Protocol):
+    """An evaluator that makes use of several jobs at a time; others are asked for one after the other."""
+
+    @property
+    def at_once(self) -> int: ...
+
+
+def at_once(evaluator: Evaluator) -> int:
+    return max(1, evaluator.at_once) if isinstance(evaluator, Wide) else 1
+
+
+@runtime_checkable
 class Rule(Protocol):
     """Reads evidence and says what holds a kernel back. Touches no GPU."""
 

@@ -19,7 +19,7 @@ from tilewright.errors import StoreBusy, StoreError, UsageError
 from tilewright.hardware import Gpu
 from tilewright.owner import alive, me, process_of
 from tilewright.protocols import Verdict
-from tilewright.records import Attempt, Candidate, Interaction, Judged, Lesson, Run, Told
+from tilewright.records import Attempt, Candidate, Evaluation, Interaction, Judged, Lesson, Run, Told
 
 WAITING = """
 SELECT id FROM run
@@ -119,7 +119,10 @@ class Store:
                 "INSERT INTO attempt VALUES (?, ?, ?, ?, ?)",
                 (run_id, attempt.index, attempt.candidate.id, outcome, jsonform.dumps(attempt)),
             )
-            db.execute("DELETE FROM verdict WHERE run_id = ? AND candidate_id = ?", (run_id, attempt.candidate.id))
+            for kept in ("verdict", "answer"):
+                db.execute(
+                    f"DELETE FROM {kept} WHERE run_id = ? AND candidate_id = ?", (run_id, attempt.candidate.id)
+                )
 
     def try_again(self, run: Run) -> Run:
         """The run without the attempts at its end that the machinery failed at: their candidates have had no chance
@@ -163,6 +166,21 @@ class Store:
                 (run_id, candidate_id, gates),
             ).fetchone()
         return jsonform.loads(Verdict, row[0]) if row else None
+
+    def keep_evaluation(self, run_id: str, candidate_id: str, job: str, evaluation: Evaluation) -> None:
+        """Keep what an evaluator answered until the candidate's attempt is stored. `job` says what was asked."""
+        row = (run_id, candidate_id, job, jsonform.dumps(evaluation))
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", row)
+
+    def evaluation(self, run_id: str, candidate_id: str, job: str) -> Evaluation | None:
+        """What was answered to that very job; None where nothing was."""
+        with self._explained():
+            row = self._db.execute(
+                "SELECT record FROM answer WHERE run_id = ? AND candidate_id = ? AND job = ?",
+                (run_id, candidate_id, job),
+            ).fetchone()
+        return jsonform.from_plain(Evaluation, json.loads(row[0])) if row else None
 
     def keep_gpu(self, run_id: str, gpu: Gpu) -> None:
         """Keep what is known of the GPU that a run is for, the first time."""

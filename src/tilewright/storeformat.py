@@ -101,6 +101,15 @@ CREATE TABLE changed (
     record TEXT NOT NULL CHECK (json_valid(record))
 );
 """,
+    """
+CREATE TABLE answer (
+    run_id TEXT NOT NULL REFERENCES run(id),
+    candidate_id TEXT NOT NULL,
+    job TEXT NOT NULL,
+    record TEXT NOT NULL CHECK (json_valid(record)),
+    PRIMARY KEY (run_id, candidate_id, job)
+);
+""",
 )
 """What each version of the format added to the one before it."""
 VERSION = len(_SCHEMA)

@@ -31,7 +31,8 @@ from tilewright.records import (
     WorkloadEstimate,
 )
 from tilewright.report.terminal import QuietWatcher
-from tilewright.search.loop import Parts, continue_run
+from tilewright.search.loop import continue_run
+from tilewright.search.parts import Parts
 from tilewright.search.stopping import StopRules
 from tilewright.store import Store
 

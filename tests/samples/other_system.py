@@ -94,7 +94,8 @@ def optimize(folder: Path) -> None:
     from tilewright.records import Estimate, Estimated, Evaluation, Job, Run, WorkloadEstimate
     from tilewright.report.history import HistoryFile
     from tilewright.report.output import save_best
-    from tilewright.search.loop import Parts, continue_run
+    from tilewright.search.loop import continue_run
+    from tilewright.search.parts import Parts
     from tilewright.search.stopping import StopRules
     from tilewright.store import Store
 

@@ -19,7 +19,8 @@ from tilewright.problems import problem_for
 from tilewright.rag.operations import main_family
 from tilewright.records import Brief, Candidate, Run
 from tilewright.report.terminal import QuietWatcher
-from tilewright.search.loop import Parts, continue_run
+from tilewright.search.loop import continue_run
+from tilewright.search.parts import Parts
 from tilewright.search.stopping import StopRules
 from tilewright.store import Store
 

@@ -111,7 +111,7 @@ def test_every_table_of_a_store_is_merged(tmp_path: Path) -> None:
             row[0]: {c[1] for c in db.execute(f"PRAGMA table_info({row[0]})")}
             for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }
-    assert set(tables) == {"run", "lesson", "evaluation", "verdict", *_ROWS}
+    assert set(tables) == {"run", "lesson", "evaluation", "verdict", "answer", *_ROWS}
     assert all(tables[name] == {"run_id", *columns} for name, columns in _ROWS.items())
 
 
@@ -209,7 +209,17 @@ def test_a_run_that_is_worked_on_here_is_not_replaced_and_nothing_is_merged(tmp_
 def test_an_older_format_is_read_and_left_alone_and_a_newer_one_is_refused(tmp_path: Path) -> None:
     here, there = tmp_path / "here", results_with(tmp_path / "there", {"0101aa": ""})
     with closing(sqlite3.connect(there / FILE)) as db:  # as the first version left it
-        for table in ("evaluation", "interaction", "told", "lesson", "gpu", "verdict", "awaited", "changed"):
+        for table in (
+            "evaluation",
+            "interaction",
+            "told",
+            "lesson",
+            "gpu",
+            "verdict",
+            "awaited",
+            "changed",
+            "answer",
+        ):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     assert merge(here, [there]).runs == ("0101aa",)

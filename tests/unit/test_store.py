@@ -164,7 +164,17 @@ def test_a_store_of_the_first_format_keeps_its_runs_and_takes_evaluations(tmp_pa
     store.append("r1", attempt(0, measured(1.0), 0, "seed"))
     store.close()
     with sqlite3.connect(path) as db:  # as the first version left it
-        for table in ("evaluation", "interaction", "told", "lesson", "gpu", "verdict", "awaited", "changed"):
+        for table in (
+            "evaluation",
+            "interaction",
+            "told",
+            "lesson",
+            "gpu",
+            "verdict",
+            "awaited",
+            "changed",
+            "answer",
+        ):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 1")
     again = Store(path)

@@ -78,7 +78,8 @@ def work_on(
         if cost:
             watcher.tell(cost)
         promises = desk.promises()
-        turns = Turns(jobs or JOBS_PER_GPU * gpus, spending, promises)
+        workers.runs = jobs or JOBS_PER_GPU * gpus
+        turns = Turns(workers.runs, spending, promises)
 
         def work(kernel: str) -> None:
             if spending.over() is None:
@@ -170,6 +171,8 @@ class _Workers(targets.SharedWorkers):
         super().__init__()
         self._shared = shared
         self._yielding: dict[int, YieldingEvaluator] = {}
+        self.runs = 1
+        """That go on side by side."""
 
     def host(self, target: targets.Target) -> Host:
         return self._shared.host(target)
@@ -177,7 +180,7 @@ class _Workers(targets.SharedWorkers):
     def evaluator(self, target: targets.Target, results: Path) -> Evaluator:
         with self._lock:
             evaluator = self._shared.evaluator(target, results)
-            return self._yielding.setdefault(id(evaluator), YieldingEvaluator(evaluator))
+            return self._yielding.setdefault(id(evaluator), YieldingEvaluator(evaluator, self.runs))
 
     def gpus(self, target: targets.Target, results: Path) -> int:
         """How many judge at a time. Raises what any kernel would: no account, no cluster, no such GPU."""

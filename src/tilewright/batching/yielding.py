@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import CancelledError, Future
 
-from tilewright.protocols import Evaluator
+from tilewright.protocols import Evaluator, at_once
 from tilewright.records import Evaluation, Job
 
 
@@ -17,13 +17,19 @@ class YieldingEvaluator:
     on.
     """
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: Evaluator, runs: int = 1) -> None:
+        """`runs` share it at a time."""
         self.name = evaluator.name
         self.evaluator = evaluator
+        self._runs = runs
         self._lock = threading.Lock()
         self._given_up = False
         self._open: dict[Future[Evaluation], Future[Evaluation]] = {}
         """What was asked for here, and for it there."""
+
+    @property
+    def at_once(self) -> int:
+        return -(-at_once(self.evaluator) // self._runs)
 
     def submit(self, job: Job) -> Future[Evaluation]:
         asked: Future[Evaluation] = Future()

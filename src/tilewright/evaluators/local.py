@@ -19,6 +19,8 @@ from tilewright.errors import MachineryError, WorkerError
 from tilewright.records import Evaluation, Job
 
 _PROBE_S = 30.0
+_AT_ONCE = 3
+"""Jobs for each GPU: one is timed, the processes of one are made ready, one is checked."""
 
 
 class LocalEvaluator:
@@ -34,9 +36,13 @@ class LocalEvaluator:
         self._lanes = [_Lane(host) for host in hosts]
         self._waiting: deque[tuple[Job, Future[Evaluation]]] = deque()
 
+    @property
+    def at_once(self) -> int:
+        return sum(min(_AT_ONCE, lane.host.jobs) for lane in self._lanes)
+
     def submit(self, job: Job) -> Future[Evaluation]:
+        """A job that no worker has begun yet can be cancelled by its future."""
         evaluation: Future[Evaluation] = Future()
-        evaluation.set_running_or_notify_cancel()
         with self._lock:
             self._waiting.append((job, evaluation))
         self._hand_out()
@@ -47,7 +53,8 @@ class LocalEvaluator:
             waiting = list(self._waiting)
             self._waiting.clear()
         for _, evaluation in waiting:
-            evaluation.set_exception(WorkerError("the worker processes were closed"))
+            if evaluation.set_running_or_notify_cancel():
+                evaluation.set_exception(WorkerError("the worker processes were closed"))
         for lane in self._lanes:
             lane.host.close()
 
@@ -57,9 +64,11 @@ class LocalEvaluator:
                 free = [lane for lane in self._lanes if lane.jobs < lane.host.jobs]
                 if not self._waiting or not free:
                     return
+                job, evaluation = self._waiting.popleft()
+                if not evaluation.set_running_or_notify_cancel():
+                    continue
                 lane = min(free, key=lambda lane: lane.jobs + lane.failures)
                 lane.jobs += 1
-                job, evaluation = self._waiting.popleft()
             self._begin(lane, job, evaluation)
 
     def _begin(self, lane: _Lane, job: Job, evaluation: Future[Evaluation]) -> None:

@@ -111,6 +111,11 @@ class RemoteEvaluator:
         """Why the last slot that could not be had could not."""
         self._pool = ThreadPoolExecutor(len(slots) * width, thread_name_prefix=f"tilewright-{name}")
 
+    @property
+    def at_once(self) -> int:
+        """A batch for each machine, and as many of them as it works on at a time."""
+        return self.machines * self._width * self._batch
+
     def submit(self, job: Job) -> Future[Evaluation]:
         """A job that no machine has begun yet can be cancelled by its future."""
         future: Future[Evaluation] = Future()

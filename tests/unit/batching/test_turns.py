@@ -18,6 +18,7 @@ from tilewright.batching.yielding import YieldingEvaluator
 from tilewright.errors import StoreError
 from tilewright.evaluators.replay import ReplayEvaluator
 from tilewright.lm import Budget
+from tilewright.protocols import at_once
 from tilewright.records import Attempt, Cost, Evaluation, Job
 
 
@@ -148,6 +149,14 @@ def test_ctrl_c_gives_up_what_is_under_way_and_begins_nothing_more() -> None:
     assert spent.over() == ("interrupted", "stopped by hand")
     with pytest.raises(KeyboardInterrupt):
         evaluator.submit(Job(candidate("e"), PROBLEM))
+
+
+def test_runs_that_share_an_evaluator_have_their_part_of_its_width() -> None:
+    class Wide(ReplayEvaluator):
+        at_once = 6
+
+    assert [at_once(YieldingEvaluator(Wide({}), runs)) for runs in (1, 2, 4, 64)] == [6, 3, 2, 1]
+    assert at_once(YieldingEvaluator(ReplayEvaluator({}), 2)) == 1
 
 
 def test_what_is_not_given_up_is_answered_as_it_was() -> None:

@@ -15,7 +15,8 @@ from tilewright.protocols import Proposer
 from tilewright.records import Attempt, Brief, Candidate, Evaluation, Lesson, Mismatch, Wrong
 from tilewright.report.terminal import QuietWatcher
 from tilewright.search.briefs import by_brief, turn_briefs
-from tilewright.search.loop import Parts, continue_run
+from tilewright.search.loop import continue_run
+from tilewright.search.parts import Parts
 from tilewright.search.policies import Policy, policy_named
 from tilewright.search.policies.beam import Beam
 from tilewright.search.policies.greedy import Greedy
