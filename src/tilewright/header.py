@@ -13,6 +13,8 @@ import ast
 import re
 from dataclasses import dataclass
 
+from tilewright.records import Candidate, content_id
+
 _DOCSTRING = re.compile(
     r"\A(?P<before>(?:[ \t]*(?:#[^\n]*)?\n)*)[rR]?(?P<quote>\"\"\"|''')(?P<text>.*?)(?P=quote)", re.S
 )
@@ -21,6 +23,8 @@ _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 _RATIO = re.compile(r"['\"]?speedup_ratio['\"]?\s*[:=]\s*" + _NUMBER)
 _BASELINE = re.compile(r"'baseline': (['\"])(.*?)\1")
 _CORRECT = re.compile(r"correctness\s*=\s*(True|False)")
+_KERNEL_ID = re.compile(r"\bkernel ([0-9a-f]{16})\b")
+_TEXT_ID = re.compile(r"\btext ([0-9a-f]{16})\b")
 _FILE_NAME_RATIO = re.compile(r"_optimized_([0-9]+(?:\.[0-9]+)?)x(?:_[0-9]+)?$")
 
 
@@ -37,6 +41,8 @@ class Header:
     speedup_ratio: float | None = None
     correct: bool | None = None
     estimated: bool = False
+    changed: bool = False
+    """Whether the file holds another kernel than the one that was measured; False where that isn't known."""
 
 
 def read_header(text: str, stem: str = "") -> Header:
@@ -56,6 +62,7 @@ def read_header(text: str, stem: str = "") -> Header:
         speedup_ratio=value if is_correct is not False and value is not None and value > 0 else None,
         correct=is_correct,
         estimated="Estimated Result" in fields,
+        changed=_is_changed(text, fields.get("Measured By", "")),
     )
 
 
@@ -117,9 +124,14 @@ def read_stats(text: str) -> dict[str, object]:
 def read_measured_by(text: str) -> tuple[tuple[tuple[str, str], ...], str]:
     """(versions, the kernel's id) of a header that tilewright wrote; empty for other files."""
     said = _fields(_docstring(text)).get("Measured By", "")
-    versions, kernel = re.search(r"\(([^)]*)\)", said), re.search(r"\bkernel ([0-9a-f]{16})\b", said)
+    versions, kernel = re.search(r"\(([^)]*)\)", said), _KERNEL_ID.search(said)
     words = [part.strip().partition(" ") for part in versions.group(1).split(",")] if versions else []
     return tuple((name, value) for name, _, value in words if value), kernel.group(1) if kernel else ""
+
+
+def text_id(text: str) -> str:
+    """The identity of what stands below the docstring: the same whatever a header says, and whether there is one."""
+    return content_id(_below_docstring(text).strip())
 
 
 def base_stem(stem: str) -> str:
@@ -130,6 +142,23 @@ def base_stem(stem: str) -> str:
 def _docstring(text: str) -> str:
     match = _DOCSTRING.match(text)
     return match["text"] if match else ""
+
+
+def _below_docstring(text: str) -> str:
+    match = _DOCSTRING.match(text)
+    return text[match.end() :] if match else text
+
+
+def _is_changed(text: str, measured_by: str) -> bool:
+    measured = _TEXT_ID.search(measured_by)
+    if measured:
+        return measured.group(1) != text_id(text)
+    kernel = _KERNEL_ID.search(measured_by)
+    if kernel is None or "class ModelNew" not in text:  # the id of a function can't be told from its file alone
+        return False
+    # Older headers have the kernel's id alone. It is of its docstring too, where that didn't come with the header.
+    sources = (without_result(text)[0], _below_docstring(text).lstrip("\n"))
+    return kernel.group(1) not in [Candidate(source).id for source in sources]
 
 
 def _fields(docstring: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from copy import deepcopy
@@ -80,11 +80,13 @@ def evaluate(
     error_factor: float = 16.0,
     backward: bool = False,
     results: Path = Path("results"),
+    note: Callable[[str], None] = lambda text: None,
     **where: Any,
 ) -> Iterator[dict[str, Any]]:
     """Verify and time kernels. One record a kernel (DESIGN: `evaluate --json`), with `text` for people.
 
-    Each evaluation is stored as soon as it is done; its `id` is what `tilewright recheck` takes.
+    Each evaluation is stored as soon as it is done; its `id` is what `tilewright recheck` takes. `note` is told what
+    of the things asked for can't be had here.
     """
     cases = [case_of(name, **where) for name in kernels]
     jobs = [
@@ -99,6 +101,8 @@ def evaluate(
         for case in cases
     ]
     target = target_for(config_for(kernels[0], evaluator, gpu), device)
+    for text in wiring.ignored(target, baseline_names(baselines), effort) if target else ():
+        note(text)
     storing = threading.Lock()
     with (
         closing(wiring.open_store(results)) as store,
@@ -365,7 +369,7 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 
 def _write_header(case: Case, evaluation: Measured) -> None:
-    lines = measured_lines(evaluation.measurement, case.problem, case.candidate.id)
+    lines = measured_lines(evaluation.measurement, case.problem, case.candidate.id, case.kernel.text)
     text = with_result(case.kernel.text, case.problem.name, case.kernel.header.workload or "", lines)
     replace_file(case.kernel.path, text)
 

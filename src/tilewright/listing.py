@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tilewright.errors import KernelNotFound
@@ -22,6 +22,8 @@ class Listed:
     problem: str
     speedup_ratio: float | None
     superseded: bool = False
+    note: str = ""
+    """Why a speedup in its header isn't its own."""
 
     @property
     def category(self) -> str:
@@ -55,7 +57,7 @@ def list_kernels(folder: Path | None = None) -> list[Listed]:
     marked = [
         kernel
         if kernel.speedup_ratio is None or best_offspring.get(kernel.path, 0.0) <= kernel.speedup_ratio
-        else Listed(kernel.path, kernel.level, kernel.problem_id, kernel.problem, kernel.speedup_ratio, True)
+        else replace(kernel, superseded=True)
         for kernel in listed
     ]
     return sorted(marked, key=lambda k: (k.level or 99, k.problem_id or 0, k.path.name))
@@ -63,11 +65,12 @@ def list_kernels(folder: Path | None = None) -> list[Listed]:
 
 def read(path: Path) -> Listed:
     """What a kernel file's name and header say. Raises `OSError`."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        head = file.read(8192)
-    header = read_header(head, path.stem)
+    header = read_header(path.read_text(encoding="utf-8", errors="replace"), path.stem)
     level, number = numbers_in_name(path)
-    return Listed(path, level, number, header.problem or path.stem, header.speedup_ratio)
+    listed = Listed(path, level, number, header.problem or path.stem, header.speedup_ratio)
+    if header.speedup_ratio is None or not header.changed:
+        return listed
+    return replace(listed, speedup_ratio=None, note=f"changed since it was measured ({header.speedup_ratio:.3f}x)")
 
 
 def slow_kernels(threshold: float, folder: Path | None = None) -> SlowList:

@@ -29,11 +29,12 @@ from tilewright.lm import PATIENT, Budget, Patience, spent_on
 from tilewright.loading import load_task, up_to_date
 from tilewright.proposing import knob_search, model_for, retriever_for, structure_proposers
 from tilewright.protocols import Watcher
-from tilewright.records import Attempt, Candidate, Lesson, Run, Told
+from tilewright.records import Attempt, Candidate, Effort, Lesson, Run, Told
 from tilewright.report.history import HistoryFile
 from tilewright.report.output import save_best, save_first
 from tilewright.reporting import write_report
-from tilewright.search.loop import Parts, continue_run
+from tilewright.search.loop import continue_run
+from tilewright.search.parts import Parts
 from tilewright.search.reflecting import take_in
 from tilewright.search.stopping import StopRules
 from tilewright.search.underway import Onlooker
@@ -186,15 +187,28 @@ def _candidates_per_turn(settings: Settings) -> int:
 
 
 def most_evaluations(settings: Settings) -> int:
-    """Candidates that a run may have judged."""
-    a_turn = _candidates_per_turn(settings) + settings.tune_budget
+    """Candidates that a run may have judged beside its seed: rewrites, what a model writes and mends, settings."""
+    written = settings.hypotheses * (1 + settings.repairs) if settings.models else 0
+    settings_tried = 0 if settings.generate and not settings.optimize else settings.tune_budget
+    a_turn = settings.candidates + written + settings_tried
     return min(settings.max_iterations * a_turn, settings.max_evaluations or sys.maxsize)
 
 
 def _judged_by(target: Target, settings: Settings) -> tuple[str, ...]:
     """Notes that hold for this process alone."""
     cost = expected_spending(target, most_evaluations(settings))
-    return (f"{_JUDGED_BY}{target.evaluator}: {target.reason}", *([f"{_JUDGED_BY}{cost}"] if cost else []))
+    notes = [f"{_JUDGED_BY}{cost}"] if cost else []
+    return (f"{_JUDGED_BY}{target.evaluator}: {target.reason}", *notes, *ignored(target, settings.baselines))
+
+
+def ignored(target: Target, baselines: Sequence[str], effort: Effort = "full") -> tuple[str, ...]:
+    """A note on what was asked for that only measurements have, where there will be none."""
+    asked = [f"--baselines {','.join(baselines)}"] if tuple(baselines) != ("eager",) else []
+    asked += [f"--effort {effort}"] if effort != "full" else []
+    if target.evaluator != "offline" or not asked:
+        return ()
+    why = "baselines and effort need a GPU, estimates have neither"
+    return (f"{_JUDGED_BY}{target.evaluator} ignores {' and '.join(asked)}: {why}",)
 
 
 def _compares(run: Run, target: Target) -> bool:

@@ -1,6 +1,7 @@
 """What a kernel file says about itself is read, removed and written without touching the kernel."""
 
 from tilewright import header
+from tilewright.records import Candidate
 
 NEW = '''"""
 Problem Name: 10_Conv
@@ -48,6 +49,15 @@ def test_an_estimate_is_no_speedup() -> None:
     text = '"""Problem Name: 1_A\nEstimated Result: estimated, not measured: est. 0.1 ms\n"""\n'
     found = header.read_header(text, "1_1_candidate_est")
     assert found.speedup_ratio is None and found.estimated
+
+
+def test_a_header_with_the_kernel_s_id_alone_is_believed_of_this_kernel_and_of_no_other() -> None:
+    for kernel in ("class ModelNew: ...\n", '"""Problem Name: 1_A"""\nclass ModelNew: ...\n'):
+        by = f"Measured By: tilewright 0.1.0; kernel {Candidate(kernel).id}; trust B: noisy"
+        text = header.with_result(kernel, "1_A", "", [header.result_line({"speedup_ratio": 2.0}), by])
+        assert not header.read_header(text).changed
+        assert header.read_header(text.replace("...", "pass")).changed
+    assert not header.read_header(NEW.replace("x = 1", "x = 2")).changed  # nothing says what was measured
 
 
 def test_results_are_taken_out_and_their_lines_counted() -> None:

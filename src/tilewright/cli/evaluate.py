@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def command(kernels: tuple[str, ...], as_json: bool, fail_on: str | None, **valu
     from tilewright.judge import evaluate
 
     failed = 0
-    for answer in evaluate(kernels, **values):
+    for answer in evaluate(kernels, note=partial(click.echo, err=True), **values):
         failed += answer["outcome"] not in ("measured", "verified", "estimated")
         line(json.dumps(answer) if as_json else _words(answer))
         if values["write_header"] and answer["outcome"] != "measured":

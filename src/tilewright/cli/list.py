@@ -30,11 +30,14 @@ def command(folder: Path | None, as_json: bool, slow: bool, threshold: float) ->
                 "problem": kernel.problem,
                 "speedup_ratio": kernel.speedup_ratio,
                 "category": kernel.category,
+                "note": kernel.note or None,
             }
             line(json.dumps(record))
         else:
             ratio = f"{kernel.speedup_ratio:.3f}x" if kernel.speedup_ratio is not None else "-"
             line(f"{ratio:>9} {kernel.category:<10} {kernel.path} {kernel.problem}")
     counts = {name: sum(k.category == name for k in kernels) for name in ("SLOW", "MODERATE", "GOOD", "UNMEASURED")}
-    click.echo(", ".join(f"{count} {name}" for name, count in counts.items()), err=True)
+    changed = sum(bool(kernel.note) for kernel in kernels)
+    why = f" ({changed} changed since measured)" if changed else ""
+    click.echo(", ".join(f"{count} {name}" for name, count in counts.items()) + why, err=True)
     return 0

@@ -35,14 +35,12 @@ def watcher_for(*, quiet: bool, verbose: bool) -> Watcher | None:
 
 def _limits(run: Run) -> Limits:
     """Of a run's options, as they are now."""
-    from tilewright.config import OptimizationConfig, from_pairs
+    from tilewright.config import OptimizationConfig, from_pairs, resolve
     from tilewright.report.status import Limits
+    from tilewright.wiring import most_evaluations
 
-    config = from_pairs(run.settings, OptimizationConfig())
-    asked = 0 if config.model == "none" else config.hypotheses
-    a_turn = config.candidates + asked + config.tune_budget
-    candidates = config.max_iterations * a_turn
-    return Limits(min(candidates, config.max_evaluations or candidates), config.max_wall, config.max_gpu_seconds)
+    settings = resolve(from_pairs(run.settings, OptimizationConfig()))
+    return Limits(most_evaluations(settings), settings.max_wall_s, settings.max_gpu_s)
 
 
 def line(text: str) -> None:
@@ -106,9 +104,9 @@ def final_record(outcome: Outcome, min_improvement: float, *, quiet: bool, show:
         "tokens": outcome.tokens,
     }
     if show:
-        line(result_line(run, str(saved) if saved else None, share))
-        message = _message(run, min_improvement) or _next_step(run, saved)
-        if message and not quiet:
+        message = "" if quiet else _message(run, min_improvement) or _next_step(run, saved)
+        line(result_line(run, str(saved) if saved else None, share, explained=run.stop_detail in message))
+        if message:
             click.echo(message, err=True)
     return record
 

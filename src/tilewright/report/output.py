@@ -56,13 +56,15 @@ def _written(run: Run, top: Attempt, kernel: KernelFile, name: str, fallback: Pa
 
 def result_lines(run: Run, attempt: Attempt, kernel: KernelFile) -> list[str]:
     """Header lines for the best attempt of a run."""
-    before = f" ({kernel.header.speedup_ratio:.3f}x)" if kernel.header.speedup_ratio else ""
+    measured = kernel.header.speedup_ratio if not kernel.header.changed else None
+    before = f" ({measured:.3f}x)" if measured else ""
     verb = "Optimized From" if kernel.text else "Generated For"
     origin = f"{verb}: {kernel.path.name if kernel.text else run.problem.name}{before}, run {run.id}"
     if isinstance(attempt.evaluation, Measured):
         paired = over_seed_text(attempt.evaluation.measurement)
         origin += f"; {paired}" if paired else ""
-        return [*measured_lines(attempt.evaluation.measurement, run.problem, attempt.candidate.id), origin]
+        candidate = attempt.candidate
+        return [*measured_lines(attempt.evaluation.measurement, run.problem, candidate.id, candidate.source), origin]
     if isinstance(attempt.evaluation, Estimated):
         text = words.estimate_ms(attempt.evaluation.estimate)
         return [f"Estimated Result: estimated, not measured: {text} on {attempt.evaluation.estimate.gpu}", origin]
@@ -74,8 +76,8 @@ def published(measurement: Measurement) -> Versus:
     return over(measurement, "eager") or against(measurement)[0]
 
 
-def measured_lines(measurement: Measurement, problem: Problem, candidate_id: str) -> list[str]:
-    """`Evaluation Result:` and where, when and with what it was measured."""
+def measured_lines(measurement: Measurement, problem: Problem, candidate_id: str, text: str) -> list[str]:
+    """`Evaluation Result:` and where, when and with what it was measured. `text`: the file that is to say so."""
     shown = published(measurement)
     taken = [c.timing for c in measurement.comparisons if (c.baseline, c.clock) == (shown.baseline, shown.clock)]
     first = measurement.timings[0] if shown.baseline == measurement.baseline else taken[0]
@@ -102,6 +104,7 @@ def measured_lines(measurement: Measurement, problem: Problem, candidate_id: str
     versions = ", ".join(f"{name} {version}" for name, version in measurement.versions)
     day = time.strftime("%Y-%m-%d", time.gmtime())
     reasons = f"; trust {measurement.trust}: {'; '.join(measurement.trust_notes)}" if measurement.trust != "A" else ""
-    by = f"Measured By: tilewright {__version__} on {day} ({versions}); kernel {candidate_id}{reasons}"
+    kernel = f"kernel {candidate_id}, text {header.text_id(text)}{reasons}"
+    by = f"Measured By: tilewright {__version__} on {day} ({versions}); {kernel}"
     in_docstring = " ".join(by.split()).replace("\\", "/").replace('"', "'")
     return [header.result_line(stats), in_docstring]

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from tilewright.records import Attempt, Candidate, Measured, Run
+from tilewright.records import Attempt, Candidate, Measured, Run, Wrong
 from tilewright.report import words
 from tilewright.report.measured import details, over_seed_text
 from tilewright.report.status import Limits, status
@@ -84,7 +84,7 @@ class TerminalWatcher:
         self._so_far = f"  (best so far {escape(words.outcome(holder.evaluation))}; {spent})" if holder else ""
         offset = run.line_offset if attempt.phase == "seed" else 0
         share = self._share_reached(attempt, run.gpu) if self._share_reached else None
-        text = words.attempted(attempt, offset, share)
+        text = "wrong" if _ends(run, attempt) else words.attempted(attempt, offset, share)
         what = "" if attempt.phase == "seed" else f"{words.hypothesis(attempt).rstrip('.')}: "
         self._say(f"  #{attempt.index:<3} {escape(what)}{mark}{escape(text)}")
         measurement = attempt.evaluation.measurement if isinstance(attempt.evaluation, Measured) else None
@@ -104,10 +104,9 @@ class TerminalWatcher:
     def stopped(self, run: Run) -> None:
         self._close()
         tried = len(run.attempts) - 1
-        self._say(
-            f"[bold]stopped[/]: {run.stop_reason} ({escape(run.stop_detail)}) "
-            f"after {max(tried, 0)} candidates, {time.monotonic() - self._clock:.0f} s"
-        )
+        detail = "" if run.stop_reason == "seed_wrong" else f" ({escape(run.stop_detail)})"
+        spent = f"{max(tried, 0)} candidates, {time.monotonic() - self._clock:.0f} s"
+        self._say(f"[bold]stopped[/]: {run.stop_reason}{detail} after {spent}")
 
     def _say(self, markup: str) -> None:
         self._console.print(markup, highlight=False, soft_wrap=True)
@@ -150,8 +149,9 @@ class QuietWatcher:
     def stopped(self, run: Run) -> None: ...
 
 
-def result_line(run: Run, path: str | None, share_reached: float | None = None) -> str:
-    """The one line that `--quiet` leaves. `share_reached` is the best attempt's, of what the GPU allows."""
+def result_line(run: Run, path: str | None, share_reached: float | None = None, explained: bool = False) -> str:
+    """The one line that `--quiet` leaves. `share_reached` is the best attempt's, of what the GPU allows; `explained`:
+    another line says why there is no result."""
     holder = gain(run)
     where = f"{f' -> {path}' if path else ''}{_end(run)}"
     if holder and share_reached is not None:
@@ -159,7 +159,7 @@ def result_line(run: Run, path: str | None, share_reached: float | None = None) 
     if holder is None and run.stop_reason.startswith("awaiting"):
         return f"{run.kernel_path}: no result yet ({run.stop_reason})"
     if holder is None:
-        return f"{run.kernel_path}: no result ({run.stop_reason}: {run.stop_detail})"
+        return f"{run.kernel_path}: no result ({run.stop_reason}{'' if explained else f': {run.stop_detail}'})"
     seed, top, ratio = holder
     value = score(top.evaluation)
     if value is None or not isinstance(top.evaluation, Measured):
@@ -169,6 +169,12 @@ def result_line(run: Run, path: str | None, share_reached: float | None = None) 
     paired = over_seed_text(top.evaluation.measurement)
     grown = f"; {paired}" if paired else ""
     return f"{run.kernel_path}: {before} -> {words.outcome(top.evaluation)}{grown}{where}"
+
+
+def _ends(run: Run, attempt: Attempt) -> bool:
+    """Whether the run ends with a seed that is wrong: what is wrong with it is told at the end then."""
+    to_be_mended = ("repair", "true") in run.settings
+    return attempt.phase == "seed" and isinstance(attempt.evaluation, Wrong) and not to_be_mended
 
 
 def _end(run: Run) -> str:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from tilewright import jsonform
 from tilewright.errors import MachineryError, NoMachine, StoreError, TilewrightError
 from tilewright.protocols import Verdict, at_once
 from tilewright.records import (
@@ -260,7 +259,8 @@ def _done(result: T) -> Future[T]:
 
 def _key(job: Job) -> str:
     """Of what is asked about the candidate, whatever there is to beat."""
-    return content_id(jsonform.dumps(replace(job, incumbent_ratio=None, evidence=Evidence())))
+    baselines = [(baseline.name, baseline.kernel.id if baseline.kernel else "") for baseline in job.baselines]
+    return content_id(job.problem.id, job.gpu, job.effort, baselines, job.policy, job.error_factor, job.backward)
 
 
 def _may_be_shared(evaluation: Evaluation | None) -> bool:

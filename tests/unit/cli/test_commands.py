@@ -38,8 +38,20 @@ def kernels(folder: Path) -> Path:
 def test_list_as_json_has_the_documented_fields(tmp_path: Path) -> None:
     done = run("list", str(kernels(tmp_path)), "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert set(rows[0]) == {"kernel", "level", "problem_id", "problem", "speedup_ratio", "category"}
+    assert set(rows[0]) == {"kernel", "level", "problem_id", "problem", "speedup_ratio", "category", "note"}
     assert [row["category"] for row in rows] == ["SLOW", "SLOW", "GOOD", "UNMEASURED"]
+
+
+def test_a_kernel_that_was_changed_since_it_was_measured_is_unmeasured(tmp_path: Path) -> None:
+    shipped = (ROOT / "src/prompts/correct_tilelang/level1/1_20.py").read_text()
+    for name, text in (("1_20", shipped), ("1_21", shipped.replace("threads=256", "threads=128"))):
+        (tmp_path / f"{name}.py").write_text(text)
+    done = run("list", str(tmp_path), "--json")
+    same, changed = (json.loads(line) for line in done.stdout.splitlines())
+    assert same["speedup_ratio"] == 0.9889 and same["note"] is None
+    assert (changed["speedup_ratio"], changed["category"]) == (None, "UNMEASURED")
+    assert changed["note"] == "changed since it was measured (0.989x)"
+    assert "1 UNMEASURED (1 changed since measured)" in done.stderr
 
 
 def test_slow_kernels_come_slowest_first_in_any_locale(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
+import pytest
+
 from samples import attempt, measured, run, timing
 from tilewright.header import read_header, read_stats, with_result
 from tilewright.records import Comparison, KernelShare, Measurement
@@ -56,10 +58,20 @@ def test_programs_get_every_clock_and_baseline() -> None:
 
 def test_the_reasons_for_a_grade_stay_inside_the_docstring() -> None:
     doubtful = measured(1.5, trust="C", trust_notes=('kernel """x', "ends in \\")).measurement
-    lines = measured_lines(doubtful, run().problem, "id")
+    lines = measured_lines(doubtful, run().problem, "id", "x = 1\n")
     text = with_result("x = 1\n", "P", "", lines)
     assert "trust C: kernel" in (ast.get_docstring(ast.parse(text)) or "")
     assert read_header(text).speedup_ratio == 1.5
+
+
+@pytest.mark.parametrize("text", ["# k\nx = 1\n", '"""P."""\nx = 1\n', '"""Problem Name: Q"""\n\nx = 1\n'])
+def test_a_header_knows_whether_the_kernel_below_it_is_the_measured_one(text: str) -> None:
+    """Whatever had to be added to its docstring."""
+    written = with_result(text, "P", "large", measured_lines(measured(1.5).measurement, run().problem, "id", text))
+    assert not read_header(written).changed
+    again = measured_lines(measured(1.4).measurement, run().problem, "id", written)
+    assert not read_header(with_result(written, "P", "large", again)).changed
+    assert read_header(written.replace("x = 1", "x = 2")).changed
 
 
 def test_a_direct_pairing_with_the_seed_is_shown() -> None:
@@ -70,12 +82,11 @@ def test_a_direct_pairing_with_the_seed_is_shown() -> None:
 def test_a_kernel_file_carries_the_ratio_over_eager_whatever_the_headline() -> None:
     comparisons = (Comparison("eager", "device", timing(1.7)),)
     headline = measured(1.2, baseline="compile", comparisons=comparisons).measurement
-    text = with_result("x = 1\n", "P", "", measured_lines(headline, run().problem, "id"))
+    text = with_result("x = 1\n", "P", "", measured_lines(headline, run().problem, "id", "x = 1\n"))
     assert read_header(text).speedup_ratio == 1.7
     assert read_stats(text)["baselines"] == {"compile": 1.2, "eager": 1.7}
-    alone = with_result(
-        "x = 1\n", "P", "", measured_lines(measured(1.2, baseline="compile").measurement, run().problem, "id")
-    )
+    only = measured(1.2, baseline="compile").measurement
+    alone = with_result("x = 1\n", "P", "", measured_lines(only, run().problem, "id", "x = 1\n"))
     assert read_header(alone).speedup_ratio is None
 
 

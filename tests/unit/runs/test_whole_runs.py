@@ -23,6 +23,8 @@ from scripted_runs import (
 )
 
 from openai_server import Reply, serving
+from tilewright.config import resolve
+from tilewright.wiring import most_evaluations
 
 
 def test_a_turn_analyses_plans_writes_mends_and_searches_knobs(workplace: Workplace) -> None:
@@ -45,6 +47,7 @@ def test_a_turn_analyses_plans_writes_mends_and_searches_knobs(workplace: Workpl
         "One constant for both.",
     ]
     assert run.stop_reason == "iterations" and outcome.tokens == 5 * 1500
+    assert len(run.attempts) - 1 <= most_evaluations(resolve(workplace.config(api_base=server.url, tune_budget=2)))
     # An estimate teaches nothing about a GPU.
     assert workplace.lessons() == []
 
