@@ -42,7 +42,7 @@ def main(out: Path, names: Sequence[str], as_is: bool, budget_s: float) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     with open(out, "w", encoding="utf-8") as file, targets.workers(target) as host:
-        gates = targets.gates_for(target, host, budget_s)
+        gates = targets.gates_for(target, host, budget_s, instructions=False)
         _row(gates, load_kernel(WARM_UP).path, as_is=False)
         for row in _all(gates, paths, as_is):
             rows.append(row)

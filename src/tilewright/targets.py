@@ -206,13 +206,20 @@ def cheap_gates_for(target: Target, host: Host, gpu: Gpu | None = None) -> Seque
 
 
 def gates_for(
-    target: Target, host: Host, budget_s: float = SEMANTIC_BUDGET_S, gpu: Gpu | None = None
+    target: Target,
+    host: Host,
+    budget_s: float = SEMANTIC_BUDGET_S,
+    gpu: Gpu | None = None,
+    instructions: bool = True,
 ) -> Sequence[Gate]:
-    """The cheap ones, and execution on the CPU (`budget_s` at most) where no GPU can do it faster."""
+    """The cheap ones, and execution on the CPU (`budget_s` at most) where no GPU can do it faster. `instructions`:
+    whether those of the binaries are wanted, which rules and the time model read and gates don't."""
     if target.evaluator == "local":
         return cheap_gates_for(target, host, gpu)
     semantic = SemanticGate(host, budget_s)
-    return [StaticGate(), CompileGate(host, gpu or gpu_of(target, host), meanwhile=semantic.begin), semantic]
+    gpu = gpu or gpu_of(target, host)
+    compiles = CompileGate(host, gpu, instructions=instructions, meanwhile=semantic.begin)
+    return [StaticGate(), compiles, semantic]
 
 
 def last_gates_for(target: Target, host: Host) -> Sequence[Gate]:

@@ -32,8 +32,9 @@ cores live well with less: their asynchronous copies hide it."""
 
 
 class CompileGate:
-    """`deadline_s` is what one candidate's compilations may take together. `meanwhile` is called with a candidate
-    that is compiled while no other is: it may begin what would come next."""
+    """`deadline_s` is what one candidate's compilations may take together. `instructions`: whether those of the
+    binary are to be among the facts, which the gate doesn't need. `meanwhile` is called with a candidate that is
+    compiled while no other is: it may begin what would come next."""
 
     def __init__(
         self,
@@ -41,12 +42,14 @@ class CompileGate:
         gpu: Gpu,
         deadline_s: float = 120.0,
         name: str = "compile",
+        instructions: bool = True,
         meanwhile: Callable[[Candidate, Problem], None] = lambda candidate, problem: None,
     ) -> None:
         self.name = name
         self._host = host
         self._gpu = gpu
         self._deadline_s = deadline_s
+        self._instructions = instructions
         self._meanwhile = meanwhile
         self._compiling = threading.Lock()
 
@@ -55,6 +58,7 @@ class CompileGate:
             "candidate": jsonform.to_plain(candidate),
             "problem": jsonform.to_plain(problem),
             "gpu": jsonform.to_plain(self._gpu),
+            "instructions": self._instructions,
         }
         asked = self._host.call("inspect", payload, self._deadline_s)
         alone = self._compiling.acquire(blocking=False)

@@ -61,10 +61,11 @@ class Compiled:
 
 
 def compile_kernels(
-    requests: Sequence[Request], gpu: Gpu, timeout_s: float, launched: bool = True
+    requests: Sequence[Request], gpu: Gpu, timeout_s: float, launched: bool = True, instructions: bool = True
 ) -> list[Compiled | Exception]:
     """Compile several kernels side by side; what TileLang or nvcc raises for one is returned in its place. The
-    library that launches a kernel is left out of the cache where it won't be `launched`.
+    library that launches a kernel is left out of the cache where it won't be `launched`; binaries aren't looked into
+    where their `instructions` aren't wanted.
 
     Without nvcc the kernels are lowered only."""
     if not requests:
@@ -74,7 +75,7 @@ def compile_kernels(
         if not launched:
             stack.enter_context(_binaries_alone())
         heard = stack.enter_context(listening())
-        meeting = stack.enter_context(compiling_together(len(requests), timeout_s))
+        meeting = stack.enter_context(compiling_together(len(requests), timeout_s, instructions))
         pool = stack.enter_context(ThreadPoolExecutor(len(requests)))  # all wait for each other
         return list(pool.map(lambda request: _attempt(request, gpu, heard, meeting), requests))
 
@@ -90,6 +91,8 @@ def _attempt(request: Request, gpu: Gpu, heard: Heard, meeting: Meeting) -> Comp
         return error
     finally:
         meeting.leave()
+    if not meeting.disassembles:
+        return compiled
     code = _code(kernel, compiled.lowered.source, report.with_suffix(_CODE), meeting)
     return dataclasses.replace(compiled, code={one.symbol: one for one in code})
 

@@ -57,10 +57,15 @@ _ASYNCHRONOUS_CODE = re.compile(r"\btl::(?:tma_load|cp_async)")
 
 
 def gather(
-    candidate: Candidate, problem: Problem, gpu_name: str, deadline_s: float, launched: bool = True
+    candidate: Candidate,
+    problem: Problem,
+    gpu_name: str,
+    deadline_s: float,
+    launched: bool = True,
+    instructions: bool = True,
 ) -> tuple[Evidence, Failure | None]:
     """Facts of a candidate at every workload on the GPU of a short name, or the failure that kept them from being
-    found. `launched`: its kernels will be, from the cache.
+    found. `launched`: its kernels will be, from the cache. `instructions`: those of the binaries are to be read.
 
     Runs the candidate's Python on tensors without data and compiles its kernels into TILELANG_CACHE_DIR, so it
     belongs into a process that may be thrown away. `deadline_s` bounds the compilations. Raises nothing for what is
@@ -74,7 +79,7 @@ def gather(
     failure: Failure | None = None
     for workload in problem.workloads:
         remaining_s = deadline_s - (time.monotonic() - started)
-        found = _at_workload(candidate, problem, workload, gpu, remaining_s, launched)
+        found = _at_workload(candidate, problem, workload, gpu, remaining_s, launched, instructions)
         if isinstance(found, str):
             not_checked.append(found)
         elif isinstance(found, _Found):
@@ -88,7 +93,7 @@ def gather(
             failure = found
             break
     if find_nvcc() is not None:
-        unread += _not_disassembled(gathered)
+        unread += _not_disassembled(gathered) if instructions else []
     else:
         not_checked.append("registers, spills and occupancy: nvcc is not installed here")
     return Evidence(tuple(gathered), None, tuple(warnings), tuple(not_checked), unread=tuple(unread)), failure
@@ -114,7 +119,13 @@ def _not_disassembled(gathered: Sequence[Facts]) -> list[str]:
 
 
 def _at_workload(
-    candidate: Candidate, problem: Problem, workload: Workload, gpu: Gpu, timeout_s: float, launched: bool
+    candidate: Candidate,
+    problem: Problem,
+    workload: Workload,
+    gpu: Gpu,
+    timeout_s: float,
+    launched: bool,
+    instructions: bool,
 ) -> _Found | Failure | str:
     """What was found, a failure, or why neither could be had."""
     started = time.monotonic()
@@ -127,7 +138,8 @@ def _at_workload(
         return failure_of_candidate(error)
     except NotFollowed as error:
         return f"kernels at the sizes of workload {workload.name}: {error}"
-    compiled = compile_kernels([kernel.request for kernel in found.kernels], gpu, timeout_s, launched)
+    requests = [kernel.request for kernel in found.kernels]
+    compiled = compile_kernels(requests, gpu, timeout_s, launched, instructions)
     kernels: list[KernelFacts] = []
     warnings: list[Reason] = []
     wrong: list[Reason] = []

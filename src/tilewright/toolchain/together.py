@@ -32,12 +32,12 @@ _SHARE = 0.25
 
 
 @contextlib.contextmanager
-def compiling_together(count: int, timeout_s: float) -> Iterator[Meeting]:
+def compiling_together(count: int, timeout_s: float, disassembles: bool = True) -> Iterator[Meeting]:
     """Inside, `count` threads that compile with TileLang wait for each other before nvcc. Changes process-wide state
-    while open."""
+    while open. `disassembles` what they make."""
     alone = nvcc.compile_cuda
     with ThreadPoolExecutor(count) as readers, tempfile.TemporaryDirectory() as headers:
-        meeting = Meeting(count, timeout_s * _SHARE, alone, readers, ShortHeaders(Path(headers)))
+        meeting = Meeting(count, timeout_s * _SHARE, alone, readers, ShortHeaders(Path(headers)), disassembles)
         nvcc.compile_cuda = meeting.compile_cuda
         try:
             yield meeting
@@ -58,8 +58,15 @@ class Meeting:
     """Where threads wait for each other. Each has to `leave` when it compiles no more."""
 
     def __init__(
-        self, count: int, timeout_s: float, alone: Callable[..., bytearray], readers: Executor, short: ShortHeaders
+        self,
+        count: int,
+        timeout_s: float,
+        alone: Callable[..., bytearray],
+        readers: Executor,
+        short: ShortHeaders,
+        disassembles: bool,
     ) -> None:
+        self.disassembles = disassembles
         self._alone = alone
         self._short = short
         self._timeout_s = timeout_s
@@ -86,14 +93,14 @@ class Meeting:
             with contextlib.suppress(Apart):
                 if place.unit is not None:
                     binary, report = place.unit.cubin(code)
-                    self._texts[binary] = self._readers.submit(self._read, binary, place)
+                    self._look_into(binary, place)
                     if verbose:
                         logger.info("PTXAS verbose output:\n%s", report)
                     return bytearray(binary)
         with self._free:
             made = self._made_alone(code, target_format, arch, options, path_target, verbose)
         if target_format == "cubin":
-            self._texts[bytes(made)] = self._readers.submit(self._read, bytes(made), None)
+            self._look_into(bytes(made), None)
         return made
 
     def _made_alone(self, code: str, target_format: str, arch: Any, options: Any, *rest: Any) -> bytearray:
@@ -116,6 +123,10 @@ class Meeting:
         """Of a binary that was made here; None where nvdisasm can't read it."""
         text = self._texts.get(binary)
         return text.result() if text else None
+
+    def _look_into(self, binary: bytes, place: _Place | None) -> None:
+        if self.disassembles:
+            self._texts[binary] = self._readers.submit(self._read, binary, place)
 
     def _read(self, binary: bytes, place: _Place | None) -> str | None:
         text = place.unit.disassembly(place.source) if place and place.unit else None

@@ -115,6 +115,7 @@ class Host:
             "gpu": payload["gpu"],
             "threads": 1,
             "launched": self.bench.device == "cuda",
+            "instructions": payload.get("instructions", True),
             "deadline_s": deadline_s,
         }
         try:

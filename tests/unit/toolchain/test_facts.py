@@ -52,6 +52,16 @@ def test_a_candidate_seen_before_costs_no_compilation():
 
 
 @needs_nvcc
+def test_where_nobody_wants_the_instructions_all_else_is_there_and_nothing_is_missed(monkeypatch):
+    monkeypatch.setattr("tilewright.toolchain.together.disassembly", lambda binary: pytest.fail("looked into"))
+    unseen = candidate(("X[row, j] * factor", "X[row, j] * factor - 3"))
+    evidence, failure = gather(unseen, PROBLEM, "H100", deadline_s=60, instructions=False)
+    (kernel,) = evidence.facts[0].kernels
+    assert failure is None and kernel.registers is not None and kernel.instructions is None
+    assert evidence.unread == () and evidence.not_checked == ()
+
+
+@needs_nvcc
 @pytest.mark.skipif(find_nvdisasm() is None, reason="nvdisasm is not installed")
 def test_machine_instructions_are_told_with_the_lines_that_they_are_for():
     evidence, failure = gather(candidate(), PROBLEM, "H100", deadline_s=60)

@@ -230,9 +230,8 @@ class _Runner:
         problem = jsonform.from_plain(Problem, request["problem"])
         gpu = jsonform.from_plain(hardware.Gpu, request["gpu"])
         hardware.add_gpu(gpu)
-        evidence, failure = facts.gather(
-            candidate, problem, gpu.name, request["deadline_s"], launched=request["launched"]
-        )
+        wanted = {"launched": request["launched"], "instructions": request["instructions"]}
+        evidence, failure = facts.gather(candidate, problem, gpu.name, request["deadline_s"], **wanted)
         return {"evidence": jsonform.to_plain(evidence), "failure": jsonform.to_plain(failure)}
 
     def _candidate(self) -> contextlib.AbstractContextManager[Any]:
