@@ -64,7 +64,7 @@ class Parts:
     gates_version: str = ""
     """What `gates` said is used again by a run that goes on while this is the same; "" asks them anew."""
     last_gates: Sequence[Gate] = ()
-    """Before a new best is measured again."""
+    """While a new best is measured again."""
     policy: Literal["report", "own-kernels"] = "report"
     error_factor: float = 16.0
     backward: bool = False

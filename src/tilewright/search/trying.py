@@ -196,11 +196,14 @@ class Trying:
         run = self._run()
         if not keep(replace(run, attempts=(*run.attempts, provisional)), provisional):
             return evaluation
-        verdict = through(self._parts.last_gates, job.candidate, run.problem)
-        if verdict.failure is not None:
-            return verdict.failure
         again = replace(job, effort="confirm", incumbent_ratio=None, baselines=self._with_seed(job.baselines))
-        return self._answer(again, self._submit(again))
+        answer = self._submit(again)
+        verdict = _settled(self._pool.submit(through, self._parts.last_gates, job.candidate, run.problem))
+        failure = verdict if isinstance(verdict, MachineryError) else verdict.failure
+        if failure is None:
+            return self._answer(again, answer)
+        answer.cancel()
+        return failure
 
     def _with_seed(self, baselines: tuple[Baseline, ...]) -> tuple[Baseline, ...]:
         """The baselines and the kernel that the run began with, where that is right."""

@@ -14,7 +14,7 @@ from test_loop import SEED, Confirming, RefusesBad, Scripted, equal_by_hypothesi
 from samples import candidate, measured, run
 from tilewright.errors import NoMachine, WorkerError
 from tilewright.protocols import Verdict
-from tilewright.records import Candidate, Evaluation, Evidence, Job, Measured, Problem, Run
+from tilewright.records import Candidate, Evaluation, Evidence, Job, Measured, Problem, Reason, Rejected, Run
 from tilewright.scores import best
 from tilewright.search.loop import continue_run
 from tilewright.search.stopping import StopRules
@@ -158,6 +158,23 @@ def test_no_machine_for_a_later_one_loses_no_earlier_one(store: Store) -> None:
 
     ended = go(store, Gone(RATIOS, min), [a, b])
     assert ended.stop_reason == "no_machine" and [x.candidate.id for x in ended.attempts] == [SEED.id, a.id]
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["says no", "can't be asked"])
+def test_a_new_best_that_the_last_gates_do_not_let_through_is_none(store: Store, broken: bool) -> None:
+    """However fast it was when it was measured again meanwhile."""
+    a = CANDIDATES[0]
+
+    class Last(RefusesBad):
+        def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
+            if broken:
+                raise WorkerError("the worker process ended")
+            return Verdict(failure=Rejected("semantic", (Reason("race", "two threads write it"),)))
+
+    ended = go(store, Side({**RATIOS, a.id: 0.8}, min), [a], last_gates=[Last()])
+    assert best(ended) is ended.attempts[0]
+    assert ended.attempts[1].error == ("the worker process ended" if broken else "")
+    assert isinstance(ended.attempts[1].evaluation, type(None) if broken else Rejected)
 
 
 def test_an_evaluator_of_one_job_at_a_time_keeps_no_answers_beside_attempts(store: Store) -> None:
