@@ -1,4 +1,5 @@
-"""One that has something to beat is looked at first: several processes are made for those alone that may beat it."""
+"""What is gone to for a measurement: several processes for those that may beat the best, all of it once more for a
+new best."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 from toys import PROBLEM, candidate
 
-from tilewright.records import Job
+from tilewright.records import Effort, Job
 from tilewright.worker import measuring
 from tilewright.worker.measuring import Bench
 from tilewright.worker.processes.nursery import Nursery
 from tilewright.worker.timing.pacing import CPU_PLANS, Plan
+from tilewright.worker.timing.rounds import Timer
 
 RIGHT = candidate("return y")
 
@@ -61,3 +63,21 @@ def test_what_is_not_clearly_slower_is_measured_in_full(bench: Bench) -> None:
         bench, Job(RIGHT, PROBLEM, incumbent_ratio=0.001, deadline_s=60), PROBLEM.workloads[0], 0
     )
     assert len(result.timing.headline.pairs) >= plan.least
+
+
+@pytest.mark.parametrize(("effort", "anew"), [("full", False), ("confirm", True)])
+def test_only_a_new_best_is_constructed_anew_between_pairs(
+    bench: Bench, effort: Effort, anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU; on a GPU every full measurement is."""
+    pairs: list[int] = []
+    rebuild = Timer._rebuild
+
+    def counted(timer: Timer, cast: list[int]) -> None:
+        rebuild(timer, cast)
+        pairs.append(len(timer._timing.headline.pairs))
+
+    monkeypatch.setattr(Timer, "_rebuild", counted)
+    result = measuring._workload(bench, Job(RIGHT, PROBLEM, effort=effort, deadline_s=60), PROBLEM.workloads[0], 0)
+    assert bool(pairs) is anew
+    assert all(0 < count < len(result.timing.headline.pairs) for count in pairs)
