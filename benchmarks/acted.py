@@ -1,7 +1,8 @@
 """Does acting on the first finding make a kernel faster? python -m benchmarks.acted OUT.jsonl [KERNEL...]
 
 Each kernel of `blind/acted` (all, or those named, such as 1_14) is timed against the one of `blind/kernels` that it
-was made from, in pairs within one evaluation. A row each is appended to OUT. Needs a GPU.
+was made from, in pairs within one evaluation. A row each is appended to OUT; one with a row of this commit there is
+not timed again. Needs a GPU.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from concurrent.futures import as_completed
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from benchmarks import rowfile
+from benchmarks.evaluator import compiled
 from tilewright import targets
 from tilewright.config import resolve
+from tilewright.errors import MachineryError
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
 from tilewright.problems import problem_for
@@ -60,16 +64,23 @@ def row(name: str, evaluation: Evaluation) -> dict[str, Any]:
 def main(out: Path, names: Sequence[str]) -> None:
     target = targets.choose_target(resolve(config_for("2_10", "local")))
     out.parent.mkdir(parents=True, exist_ok=True)
-    worth_it, asked = 0, jobs(names, target.gpu)
-    with targets.workers(target) as host:
-        evaluator = targets.evaluator_for(target, host)
-        futures = {evaluator.submit(job): name for name, job in asked.items()}
+    asked = jobs(names, target.gpu)
+    rows = [one for one in rowfile.known(out, commit(), benchmark="acted") if one["kernel"] in asked]
+    done = {one["kernel"] for one in rows}
+    left = {name: job for name, job in asked.items() if name not in done}
+    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
+        compiled(targets.gates_for(target, host), [(job.candidate, job.problem) for job in left.values()])
+        futures = {evaluator.submit(job): name for name, job in left.items()}
         for future in as_completed(futures):
-            found = row(futures[future], future.result())
+            try:
+                found = row(futures[future], future.result())
+            except MachineryError as error:  # no row: the next call tries again
+                print(f"{futures[future]}: not timed: {error}", flush=True)
+                continue
             rowfile.append(out, found)
-            worth_it += found["worth_it"]
+            rows.append(found)
             print(found["kernel"], found["outcome"], found.get("ratio", found.get("message")), flush=True)
-    print(f"{worth_it} of {len(asked)} gained {WORTH_IT}x or more")
+    print(f"{sum(one['worth_it'] for one in rows)} of {len(asked)} gained {WORTH_IT}x or more")
 
 
 def _job(name: str, gpu: str) -> Job:

@@ -4,7 +4,8 @@ For each kind of crash a plain kernel is measured, then a candidate that crashes
 long until that one's process is there (since the start of the candidate that crashes, or since its deadline where
 nothing else ended it), and what its time and speedup are against those before the crash. The kind "none" is the same
 without a crash: what two measurements in a row differ by. The kinds take turns in a random order, all in one
-evaluator. A row each is appended to OUT, then one for each kind that sums up all of its rows there.
+evaluator. A row each is appended to OUT, then one for each kind that sums up all of its rows there. What OUT has rows
+of, by this commit, is not done again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
@@ -86,16 +88,18 @@ def main(arguments: argparse.Namespace) -> None:
     kinds = [NOTHING, *arguments.kinds]
     with ExitStack() as stack:
         bench = _bench(arguments.device, arguments.kernel, stack)
+        like = {"benchmark": "crashes", "device": bench.gpu, "kernel": bench.plain.problem.name}
+        done = Counter(row["kind"] for row in rowfile.known(out, commit(), **like))
         measured(bench)  # compiled, and the processes are there
         for number in range(arguments.rounds):
             random.Random(number).shuffle(kinds)
             for kind in kinds:
+                if done[kind] > number:
+                    continue
                 row = one_crash(bench, kind)
                 rowfile.append(out, row)
                 print(json.dumps({name: row[name] for name in row if name not in ("before", "after")}), flush=True)
-    rows = rowfile.stored(out)
-    like = ("device", "kernel", "commit")
-    same = [one for one in rows if one["benchmark"] == "crashes" and all(one[key] == row[key] for key in like)]
+    same = rowfile.alike(out, commit=commit(), **like)
     for kind in dict.fromkeys(one["kind"] for one in same):
         sums = together([one for one in same if one["kind"] == kind])
         rowfile.append(out, sums)

@@ -4,6 +4,8 @@ python -m benchmarks.evaluator OUT.jsonl same COUNT [KERNEL...]   kernels agains
 python -m benchmarks.evaluator OUT.jsonl padded COUNT        a kernel against itself with 2, 5 and 20 % more work
 python -m benchmarks.evaluator OUT.jsonl throughput COUNT    settings of one kernel compiled, verified, timed
 python -m benchmarks.evaluator OUT.jsonl verdicts KERNEL...  seconds for a full verdict, and for a confirmed one
+
+`same` and `padded` go on until OUT has COUNT comparisons of this commit: in all, and for each amount of work.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +24,8 @@ from typing import Any
 from benchmarks import rowfile
 from tilewright import targets
 from tilewright.config import resolve
-from tilewright.hardware import load_gpu
+from tilewright.errors import MachineryError
+from tilewright.hardware import cores, load_gpu
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
 from tilewright.problems import problem_for
@@ -34,7 +39,7 @@ HERE = Path(__file__).parent
 SAME = ("1_23", "1_26", "1_40", "1_89", "2_10", "2_61", "1_3", "1_48", "1_88", "1_16")
 """Kernels of several kinds: reductions, elementwise, products, convolutions."""
 MORE_WORK = (1.02, 1.05, 1.2)
-_ROWS = 65536
+_ROWS = 32800
 
 
 @dataclass
@@ -49,16 +54,20 @@ class Bench:
     def note(self, **row: Any) -> None:
         rowfile.append(self.out, {**row, "commit": commit()})
 
+    def known(self, benchmark: str) -> list[rowfile.Row]:
+        return rowfile.known(self.out, commit(), benchmark=benchmark)
+
 
 def same(bench: Bench, count: int, names: Sequence[str] = ()) -> None:
     """Pairs a kernel with itself in another process, over and over."""
     kernels = [_corpus(name) for name in names or SAME]
-    for looked in [bench.evaluator.submit(Job(*kernel, effort="quick", gpu=bench.gpu)) for kernel in kernels]:
-        looked.result()  # compiled, once and for all
+    known = Counter(row["kernel"] for row in bench.known("same"))
+    left = {problem.name: count // len(kernels) - known[problem.name] for _, problem in kernels}
+    compiled(bench.gates, [kernel for kernel in kernels if left[kernel[1].name] > 0])
     jobs = [
         Job(candidate, problem, gpu=bench.gpu, baselines=(Baseline("itself", candidate),))
         for candidate, problem in kernels
-        for _ in range(count // len(kernels))
+        for _ in range(left[problem.name])
     ]
     for job, evaluation, after_s in _all(bench, jobs):
         bench.note(benchmark="same", kernel=job.problem.name, after_s=round(after_s, 1), **_compared(evaluation))
@@ -67,8 +76,10 @@ def same(bench: Bench, count: int, names: Sequence[str] = ()) -> None:
 def padded(bench: Bench, count: int) -> None:
     """The padded kernel is the candidate, what is known is how much more it does."""
     plain, problem = _padded(0)
-    wanted = [ratio for ratio in MORE_WORK for _ in range(count)]
+    known = Counter(row["work"] for row in bench.known("padded"))
+    wanted = [ratio for ratio in MORE_WORK for _ in range(count - known[ratio])]
     random.Random(0).shuffle(wanted)
+    compiled(bench.gates, [_padded(round((ratio - 1) * _ROWS)) for ratio in sorted(set(wanted))])
     jobs = [
         Job(_padded(round((ratio - 1) * _ROWS))[0], problem, gpu=bench.gpu, baselines=(Baseline("plain", plain),))
         for ratio in wanted
@@ -123,11 +134,25 @@ def verdicts(bench: Bench, names: Sequence[str]) -> None:
             bench.note(benchmark="verdicts", kernel=name, effort=effort, seconds=seconds, **_compared(evaluation))
 
 
+def compiled(gates: Sequence[Gate], kernels: Sequence[tuple[Candidate, Problem]]) -> None:
+    """All side by side, before a GPU waits for one after another. Whoever judges them finds out what is wrong."""
+
+    def compile_one(kernel: tuple[Candidate, Problem]) -> None:
+        with suppress(MachineryError):
+            through(gates, *kernel)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(compile_one, kernels))
+
+
 def _all(bench: Bench, jobs: Sequence[Job]) -> Iterator[tuple[Job, Evaluation, float]]:
     start = time.monotonic()
     futures = {bench.evaluator.submit(job): job for job in jobs}
     for number, future in enumerate(as_completed(futures), 1):
-        yield futures[future], future.result(), time.monotonic() - start
+        try:
+            yield futures[future], future.result(), time.monotonic() - start
+        except MachineryError as error:  # no row: the next call tries again
+            print(f"{futures[future].problem.name}: not compared: {error}", flush=True)
         if number % 20 == 0:
             print(f"{number} of {len(jobs)} after {time.monotonic() - start:.0f} s", flush=True)
 
@@ -180,8 +205,8 @@ def _settings(seed: Candidate, count: int, gpu: str) -> list[Candidate]:
 def main(out: Path, what: str, arguments: list[str]) -> None:
     target = targets.choose_target(resolve(config_for("2_10", "local")))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with targets.workers(target) as host:
-        bench = Bench(targets.evaluator_for(target, host), targets.gates_for(target, host), target.gpu, out)
+    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
+        bench = Bench(evaluator, targets.gates_for(target, host), target.gpu, out)
         if what == "verdicts":
             verdicts(bench, arguments)
         elif what == "same":

@@ -4,7 +4,9 @@ The roles (main, host, zygote, keeper, runner) take turns in a random order; bef
 evaluation is waited for, so that runs come forward. A run whose main process was killed is
 resumed, one that came to its end is followed by another. After each kill the stored attempts must begin with those
 stored before it, unchanged, and hold no candidate twice; once the main process is gone, no process and no file
-outside the results folder may be left. One line per kill is written, and one with the sums.
+outside the results folder may be left. One line per kill is written as soon as it is over, and one with the sums of
+the command. Started again it goes on with the kills that OUT has no row of, for this program, commit and seed; other
+rows are dropped from it.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import rowfile
 from tilewright.errors import UsageError
 from tilewright.judge import commit
 from tilewright.records import Attempt
@@ -43,26 +46,34 @@ APPEARS_S = 120.0
 
 
 def main(arguments: argparse.Namespace) -> int:
-    chance = random.Random(arguments.seed)
+    like = {"program": arguments.program, "seed": arguments.seed, "commit": commit()}
+    known = [row for row in rowfile.begun(arguments.out, **like) if "role" in row]
+    chance = random.Random(arguments.seed + len(known))
     roles = [arguments.roles[number % len(arguments.roles)] for number in range(arguments.kills)]
-    chance.shuffle(roles)
+    random.Random(arguments.seed).shuffle(roles)
+    left = list(enumerate(roles))[len(known) :]
+    if not left:
+        return 0 if all(map(is_good, known)) else 1
+    until = time.monotonic() + arguments.seconds
     with tempfile.TemporaryDirectory(prefix="kill-anything-") as folder:
         subject = Subject(Path(folder), arguments.program)
-        rows = []
+        rows: list[rowfile.Row] = []
         try:
-            for number, role in enumerate(roles):
+            for number, role in left:
+                if time.monotonic() > until:
+                    print("out of time; the same command goes on where it stopped", flush=True)
+                    break
                 row = one_kill(subject, role, chance, arguments.most_s, comes_forward=number % 2 == 1)
-                rows.append({"kill": number, **row})
+                rows.append({"kill": number, **row, **like})
+                rowfile.append(arguments.out, rows[-1])
                 print(json.dumps(rows[-1]), flush=True)
             subject.finish()
         finally:
-            subject.process.kill()
-            subject.process.wait()
-        sums = {"program": arguments.program, "kills": Counter(roles), **subject.sums(), **where()}
+            subject.end()
+        sums = {**like, "kills": Counter(row["role"] for row in rows), **subject.sums(), **where()}
     print(json.dumps(sums), flush=True)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text("".join(json.dumps(row) + "\n" for row in (*rows, sums)), encoding="utf-8")
-    return 0 if all(is_good(row) for row in rows) and not sums["faults"] else 1
+    rowfile.append(arguments.out, sums)
+    return 0 if all(is_good(row) for row in (*known, *rows)) and not sums["faults"] else 1
 
 
 def one_kill(
@@ -142,9 +153,10 @@ class Subject:
         if self.started and self.process.returncode >= 0:
             self._ended()
         self.resumed += bool(self.stored)
+        modules = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
         self.process = subprocess.Popen(
             self._command(),
-            env={**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT / "src")},
+            env={**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": modules},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
@@ -201,6 +213,12 @@ class Subject:
         self.go_on()
         self.process.wait()
         self._ended()
+
+    def end(self) -> None:
+        """Whatever became of it."""
+        if self.started:
+            self.process.kill()
+            self.process.wait()
 
     def sums(self) -> dict[str, Any]:
         outcomes = Counter(a.evaluation.outcome if a.evaluation else "abandoned" for a in self.past)
@@ -307,6 +325,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--roles", type=lambda text: text.split(","), default=ROLES, help="which ones to kill")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--most-s", type=float, default=6.0, help="a kill follows the last one after at most this")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="kill none after so many seconds")
     parser.add_argument(
         "--program",
         choices=("tune", "gpu", "modules"),

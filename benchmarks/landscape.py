@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import random
 import statistics
 import threading
@@ -28,7 +27,7 @@ from benchmarks import rowfile
 from tilewright import jsonform, targets
 from tilewright.config import resolve
 from tilewright.errors import MachineryError
-from tilewright.hardware import Gpu
+from tilewright.hardware import Gpu, cores
 from tilewright.judge import commit, config_for
 from tilewright.kernelfile import load_kernel
 from tilewright.loading import up_to_date
@@ -119,7 +118,7 @@ def _rows(
         return _row(setting, facts, evaluation, gpu)
 
     # Twice as many as processors: half of them wait for the GPU.
-    with ThreadPoolExecutor(2 * (os.cpu_count() or 2)) as pool:
+    with ThreadPoolExecutor(2 * cores()) as pool:
         for future in as_completed([pool.submit(measured, setting) for setting in settings]):
             try:
                 row = future.result()

@@ -3,23 +3,25 @@
 A fixed choice of mutants, balanced over bug classes and kernels, is judged: on a GPU as `tilewright evaluate` does
 (static rules, the compiler, the verifier), with `--device cpu` as `tilewright check` does (the interpreter in the
 verifier's place). What isn't rejected must be equivalent: by equal generated code, or by a proof in
-mutants_equivalent.toml. The kernels as they are go the same way first, and none of them may be rejected.
+mutants_equivalent.toml. The kernels as they are go the same way first, and none of them may be rejected. Started
+again it goes on with what OUT has no row for; rows of other commits or devices are dropped from it.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import rowfile
 from tilewright import targets
 from tilewright.channel import WorkerHost
 from tilewright.config import resolve
@@ -63,19 +65,20 @@ class Case:
 def main(out: Path, device: str, count: int, kernels: Sequence[str], jobs: int) -> int:
     possible = every_mutant(kernels)
     cases = [*unchanged(possible), *chosen(possible, count)]
-    tally: Counter[str] = Counter()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with Jury(device, jobs) as jury, ThreadPoolExecutor(jobs) as pool, open(out, "w", encoding="utf-8") as file:
-        futures = [pool.submit(jury.row, case) for case in cases]
-        for number, future in enumerate(as_completed(futures), start=1):
+    with Jury(device, jobs) as jury, ThreadPoolExecutor(jobs) as pool:
+        rows = {_key(row): row for row in rowfile.begun(out, jury.where["commit"], where=jury.where["where"])}
+        rows = {key: rows[key] for key in map(_of_case, cases) if key in rows}
+        left = [case for case in cases if _of_case(case) not in rows]
+        futures = [pool.submit(jury.row, case) for case in left]
+        for number, future in enumerate(as_completed(futures), start=len(rows) + 1):
             row = future.result()
-            tally[row["verdict"] if row["bug"] != "none" else f"unchanged {row['verdict']}"] += 1
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+            rowfile.append(out, row)
+            rows[_key(row)] = row
             what = f"{row['kernel']} line {row['line']}, {row['bug']}: {row['description']}"
             print(f"{number}/{len(cases)} {row['verdict']} ({row['seconds']:.1f} s) {what[:140]}", flush=True)
             if row["verdict"] != ("rejected" if row["bug"] != "none" else "equivalent"):
                 print(f"    {row['outcome']}: {row['message']} {row['why']}", flush=True)
+    tally = Counter(("" if row["bug"] != "none" else "unchanged ") + row["verdict"] for row in rows.values())
     print(", ".join(f"{count} {verdict}" for verdict, count in tally.most_common()))
     return 1 if tally.keys() & {"survived", *UNDECIDED, "unchanged rejected"} else 0
 
@@ -122,6 +125,14 @@ def chosen(cases: Sequence[Case], count: int, seed: int = SEED) -> list[Case]:
     return picked[:count]
 
 
+def _key(row: rowfile.Row) -> tuple[str, str]:
+    return row["kernel"], row["candidate"]
+
+
+def _of_case(case: Case) -> tuple[str, str]:
+    return case.kernel.path.name, case.candidate.id
+
+
 def _none(kernel: KernelFile) -> Mutant:
     return Mutant("none", "the kernel as it is", 1, kernel.candidate.source)
 
@@ -133,17 +144,22 @@ class Jury:
         evaluator = "offline" if device == "cpu" else "local"
         target = targets.choose_target(resolve(config_for("1_1", evaluator)))
         self._host = WorkerHost("cpu" if device == "cpu" else "cuda", target.gpu, jobs)
+        self._open = ExitStack()
+        self._open.callback(self._host.close)
         self._gates: Sequence[Gate] = targets.gates_for(target, self._host, DEADLINE_S)
-        self._evaluator: Evaluator | None = None if device == "cpu" else targets.evaluator_for(target, self._host)
+        self._evaluator: Evaluator | None = None
+        if device != "cpu":
+            self._evaluator = self._open.enter_context(closing(targets.evaluator_for(target, self._host)))
         self._last_gates = targets.last_gates_for(target, self._host)
         self._gpu = target.gpu
-        self._where: dict[str, Any] = {}
+        self.where: dict[str, Any] = {}
+        """On what, by which versions; known once its processes are there."""
         self._proofs: dict[str, str] = tomllib.loads(PROOFS.read_text(encoding="utf-8"))
         self._compiled = functools.lru_cache(None)(self._compile)
 
     def __enter__(self) -> Jury:
         found = self._host.call("describe", {}, DEADLINE_S).result()
-        self._where = {
+        self.where = {
             "where": found["device"] or "CPU interpreter",
             "versions": found["versions"],
             "commit": commit(),
@@ -151,7 +167,7 @@ class Jury:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._host.close()
+        self._open.close()
 
     def row(self, case: Case) -> dict[str, Any]:
         clock = time.monotonic()
@@ -177,7 +193,7 @@ class Jury:
             "outcome": outcome,
             "message": message[:300],
             "seconds": round(time.monotonic() - clock, 2),
-            **self._where,
+            **self.where,
         }
 
     def _judged(self, case: Case) -> tuple[Evidence, str, str]:

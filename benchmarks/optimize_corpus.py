@@ -1,33 +1,45 @@
 """Optimises kernels one after another and stores seed and best with their raw pairs.
 
 python -m benchmarks.optimize_corpus OUT.jsonl KERNEL...      options of `tilewright optimize` follow after --
+
+A row each as its run ends; a kernel with a row of this commit and these options in OUT is left out.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from benchmarks import rowfile
-from tilewright import jsonform
+from tilewright import jsonform, targets
 from tilewright.config import OptimizationConfig
 from tilewright.errors import TilewrightError
 from tilewright.judge import commit
+from tilewright.kernelfile import find_kernel
 from tilewright.records import Attempt
 from tilewright.scores import best
 from tilewright.wiring import main as optimize
 
 
 def main(out: Path, kernels: list[str], options: dict[str, Any]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done = {row["kernel"] for row in rowfile.known(out, commit(), options=options)}
+    left = [name for name in kernels if find_kernel(name).name not in done]
+    with closing(targets.SharedWorkers()) as shared:
+        _optimized(out, left, options, shared)
+
+
+def _optimized(out: Path, kernels: list[str], options: dict[str, Any], shared: targets.SharedWorkers) -> None:
     for name in kernels:
         config = OptimizationConfig()
         config.kernel_file, config.model = name, "none"
         for option, value in options.items():
             setattr(config, option, value)
         try:
-            run = optimize(config).run
+            run = optimize(config, shared=shared).run
         except TilewrightError as error:
             print(f"{name}: {error}", flush=True)
             continue
@@ -36,6 +48,7 @@ def main(out: Path, kernels: list[str], options: dict[str, Any]) -> None:
             "kernel": Path(run.kernel_path).name,
             "problem": run.problem.name,
             "commit": commit(),
+            "options": options,
             "gpu": run.gpu,
             "attempts": len(run.attempts),
             "stop_reason": run.stop_reason,
@@ -44,7 +57,6 @@ def main(out: Path, kernels: list[str], options: dict[str, Any]) -> None:
             "best": {**_part(holder), "hypothesis": holder.candidate.hypothesis, "source": holder.candidate.source},
             "tried": [_summary(attempt) for attempt in run.attempts],
         }
-        out.parent.mkdir(parents=True, exist_ok=True)
         rowfile.append(out, record)
         print(f"{name}: {run.stop_reason}, {len(run.attempts)} attempts, {run.seconds:.0f} s", flush=True)
 
@@ -54,7 +66,7 @@ def _part(attempt: Attempt) -> dict[str, Any]:
 
 
 def _summary(attempt: Attempt) -> dict[str, Any]:
-    plain = jsonform.to_plain(attempt.evaluation) if attempt.evaluation else {"outcome": "abandoned"}
+    plain: Any = jsonform.to_plain(attempt.evaluation) if attempt.evaluation else {"outcome": "abandoned"}
     measurement = plain.get("measurement", {})
     return {
         "phase": attempt.phase,

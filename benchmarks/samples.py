@@ -1,5 +1,6 @@
 """Deceitful and honest samples through the gates and the verifier on a GPU: python -m benchmarks.samples OUT.jsonl
 
+Started again it goes on with those that OUT has no row for; rows of other commits are dropped from it.
 Each goes to the verifier whatever the static gate says of it. A false win is a deceitful sample that no static rule
 rejects, that was measured as faster than its reference, and of which nothing speaks against the number.
 """
@@ -7,18 +8,20 @@ rejects, that was measured as faster than its reference, and of which nothing sp
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import rowfile
 from tilewright import targets
 from tilewright.config import resolve
+from tilewright.errors import MachineryError
 from tilewright.gates.static import StaticGate
 from tilewright.judge import commit, config_for
 from tilewright.records import Candidate, Evaluation, Evidence, Job, Measured, Problem
@@ -54,15 +57,18 @@ def samples() -> Iterator[Sample]:
 def main(out: Path) -> None:
     target = targets.choose_target(resolve(config_for("2_10", "local")))
     start = time.monotonic()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with targets.workers(target) as host, open(out, "w", encoding="utf-8") as file:
-        evaluator = targets.evaluator_for(target, host)
-        waiting = {evaluator.submit(_job(sample, target.gpu)): sample for sample in samples()}
+    done = {row["sample"] for row in rowfile.begun(out, commit())}
+    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
+        left = [sample for sample in samples() if sample.name not in done]
+        waiting = {evaluator.submit(_job(sample, target.gpu)): sample for sample in left}
         for future in as_completed(waiting):
             sample = waiting[future]
-            row = _row(sample, future.result())
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+            try:
+                row = _row(sample, future.result())
+            except MachineryError as error:  # no row: the next call tries again
+                print(f"{sample.name}: not judged: {error}", flush=True)
+                continue
+            rowfile.append(out, row)
             if row["false_win"] or (sample.group == "honest" and row["outcome"] != "measured"):
                 print(f"{sample.name}: {row['text']}", flush=True)
         print(f"{len(waiting)} samples in {time.monotonic() - start:.0f} s", flush=True)

@@ -3,8 +3,8 @@
 A batch of settings of several shipped kernels is judged by what may use one GPU and 16 cores (CUDA_VISIBLE_DEVICES,
 CPU affinity), and by what may use all of them, in turns that cancel drift. Worker processes are warm, but nothing is
 compiled before: an evaluation is compiled, verified and timed with effort quick, none is left early, and as many wait
-as there are cores. A row a turn is appended to OUT, then one that sums up all its turns like these; so --order may be
-split over several commands.
+as there are cores. A row a turn is appended to OUT, then one that sums up all its turns like these. Turns of --order
+that OUT has rows of, by this commit, are not taken again.
 """
 
 from __future__ import annotations
@@ -69,14 +69,19 @@ class Turn:
 def main(arguments: argparse.Namespace) -> None:
     out: Path = arguments.out
     out.parent.mkdir(parents=True, exist_ok=True)
-    for turn in turns(arguments):
+    planned = turns(arguments)
+    like = {"benchmark": "scaling", **{name: getattr(planned[0], name) for name in _LIKE if name != "commit"}}
+    done = Counter(row["part"] for row in rowfile.known(out, commit(), **like))
+    for turn in planned:
+        if done[turn.part]:
+            done[turn.part] -= 1
+            continue
         # A process of its own, which has imported nothing yet when it learns what it may use.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
             row = apart.submit(taken, turn).result()
         rowfile.append(out, row)
         print(f"{turn.part}: {row['evaluations']} in {row['seconds']} s, {row['outcomes']}", flush=True)
-    rows = rowfile.stored(out)
-    sums = together([one for one in rows if all(one.get(key) == row[key] for key in _LIKE) and "part" in one])
+    sums = together(rowfile.alike(out, commit=commit(), **like))
     rowfile.append(out, sums)
     print(json.dumps(sums), flush=True)
 

@@ -157,9 +157,9 @@ def _mutant_table(rows: list[dict[str, Any]]) -> str:
         f"Judged on: {'; '.join(', '.join(place) for place in sorted(places))}; "
         f"commit {', '.join(sorted({row['commit'] for row in rows}))}",
         "",
-        f"{len(rows)} mutants. {len(equal)} ({len(equal) / len(rows):.1%}) are equivalent: {len(equal) - proved} by "
-        f"identical generated code, {proved} by a proof. Of the others {share:.1%} were rejected "
-        f"({', '.join(f'{name} {count}' for name, count in outcomes)}). "
+        f"{len(rows)} mutants. {len(equal)} ({len(equal) / max(1, len(rows)):.1%}) are equivalent: "
+        f"{len(equal) - proved} by identical generated code, {proved} by a proof. Of the others {share:.1%} were "
+        f"rejected ({', '.join(f'{name} {count}' for name, count in outcomes)}). "
         f"Of the {len(honest)} kernels as they are {refused} were rejected.",
         "",
         "| bug | mutants | rejected | equivalent | neither |",
@@ -176,10 +176,14 @@ def _mutant_table(rows: list[dict[str, Any]]) -> str:
 
 def _evaluator_tables(rows: list[dict[str, Any]]) -> str:
     kinds = ("same", "padded", "throughput", "verdicts")
+    without = Counter(f"{row['benchmark']} ({row['outcome']})" for row in rows if "outcome" in row)
+    rows = [row for row in rows if "outcome" not in row]
     by = {name: [row for row in rows if row["benchmark"] == name] for name in kinds}
     commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
     gpus = ", ".join(dict.fromkeys(row["gpu"] for row in rows))
     lines = ["## The evaluator itself", "", f"{gpus}; commit {commits}; `python -m benchmarks.evaluator`.", ""]
+    if without:
+        lines += [f"Without a time: {', '.join(f'{count} of {what}' for what, count in without.items())}.", ""]
     if by["same"]:
         lines += [
             "A kernel against itself in another process:",

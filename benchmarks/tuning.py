@@ -6,7 +6,7 @@ For each kernel of benchmarks/tuning, whose TUNABLES are the space, in this orde
 processes and empty caches; `benchmarks.autotuner`; every feasible setting through gates and evaluator, with effort
 quick and nothing left early; then all winners, and the grid's three best, interleaved in one measurement of effort
 full. Rows come as they are known, what OUT holds for this GPU is not done again, and the command ends after about S
-seconds.
+seconds, with no part begun that is likely to be cut off.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
@@ -33,7 +34,7 @@ from benchmarks.heldout import Clock
 from tilewright import targets, wiring
 from tilewright.config import OptimizationConfig, resolve
 from tilewright.errors import MachineryError
-from tilewright.hardware import Gpu
+from tilewright.hardware import Gpu, cores
 from tilewright.judge import commit
 from tilewright.kernelfile import load_kernel
 from tilewright.problems import load_problem, problem_for
@@ -56,6 +57,7 @@ from tilewright.scores import best
 from tilewright.search.gating import through
 from tilewright.source.feasibility import infeasible
 from tilewright.source.knobs import find_knobs, values_of, with_values
+from tilewright.targets import SharedWorkers
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "tuning"
@@ -73,6 +75,8 @@ WALL_S = 30.0
 FINALISTS = 3
 """Of the grid: of a hundred quick looks the best one is also a lucky one."""
 _WARM_UP = "1_25"
+_TAKES_S = {"tuned": 60.0, "autotuned": 180.0, "grid": 30.0, "final": 90.0}
+"""What a part may take until its first row: begun where so much time is left."""
 _DEADLINE_S = 120.0
 
 Values = dict[str, KnobValue]
@@ -96,29 +100,26 @@ class Task:
 
 def main(out: Path, kernels: Sequence[str], seconds: float) -> None:
     until = time.monotonic() + seconds
-    target = targets.choose_target(resolve(_options(kernels[0], "local", "results")))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with targets.workers(target) as host:
-        gpu = targets.gpu_of(target, host)
-    about = {
-        "gpu": gpu.name,
-        "gpus": len(target.devices),
-        "cores": len(os.sched_getaffinity(0)),
-        "versions": {name: version(name) for name in ("tilelang", "torch")},
-        "commit": commit(),
-    }
-
-    def known(name: str) -> list[Row]:
-        return [row for row in rowfile.stored(out) if (row["kernel"], row["gpu"]) == (name, gpu.name)]
-
-    for name in kernels:
-        for row in _left(task_of(name, gpu), known(name), target, until):
-            rowfile.append(out, {"kernel": name, **row, **about})
-            if row["part"] != "grid":
-                print(name, {key: row[key] for key in ("part", "seconds", "values") if key in row}, flush=True)
-        if time.monotonic() > until:
-            print("out of time; the same command goes on where it stopped", flush=True)
-            return
+    with tempfile.TemporaryDirectory() as folder, closing(SharedWorkers()) as shared:
+        target = targets.choose_target(resolve(_options(kernels[0], "local", folder)))
+        gpu = targets.gpu_of(target, shared.host(target))
+        about = {
+            "gpu": gpu.name,
+            "gpus": len(target.devices),
+            "cores": cores(),
+            "versions": {name: version(name) for name in ("tilelang", "torch")},
+            "commit": commit(),
+        }
+        for name in kernels:
+            known = rowfile.alike(out, kernel=name, gpu=gpu.name)
+            print(f"{name}: {len(known)} rows are in {out} already", flush=True)
+            for row in _left(task_of(name, gpu), known, target, shared, Path(folder), until):
+                rowfile.append(out, {"kernel": name, **row, **about})
+                if row["part"] != "grid":
+                    print(name, {key: row[key] for key in ("part", "seconds", "values") if key in row}, flush=True)
+            if not rowfile.alike(out, kernel=name, gpu=gpu.name, part="final"):
+                print(f"{name}: not to its end; the same command goes on where it stopped", flush=True)
 
 
 def task_of(name: str, gpu: Gpu) -> Task:
@@ -128,14 +129,13 @@ def task_of(name: str, gpu: Gpu) -> Task:
     return Task(name, path, reference, candidate, problem, tuple(_space(candidate.source, gpu)))
 
 
-def tuned(task: Task, target: targets.Target) -> Row:
+def tuned(task: Task, target: targets.Target, shared: SharedWorkers, results: Path) -> Row:
     """A search like that of `tilewright tune`, by processes that have judged another kernel already."""
-    with tempfile.TemporaryDirectory() as folder, closing(targets.SharedWorkers()) as shared:
-        gates = targets.gates_for(target, shared.host(target))
-        kernel = load_kernel(_WARM_UP)
-        _judged(gates, shared.evaluator(target, Path(folder)), kernel.candidate, problem_for(kernel), target.gpu)
-        clock = Clock()
-        run = wiring.main(_options(task.name, target.evaluator, folder), clock, shared).run
+    gates = targets.gates_for(target, shared.host(target))
+    kernel = load_kernel(_WARM_UP)
+    _judged(gates, shared.evaluator(target, results), kernel.candidate, problem_for(kernel), target.gpu)
+    clock = Clock()
+    run = wiring.main(_options(task.name, target.evaluator, str(results)), clock, shared).run
     return of_run(run, clock.tried_s)
 
 
@@ -183,48 +183,45 @@ def autotuned(task: Task, seconds: float) -> Row | None:
         return {"part": "autotuned", "tried": len(task.space), **json.loads(answer.read_text(encoding="utf-8"))}
 
 
-def grid(task: Task, known: Sequence[Row], target: targets.Target, until: float) -> Iterator[Row]:
-    """A row for each setting that has none; the last one is of the time that all took."""
-    have = [row["values"] for row in known if row["part"] == "grid"]
-    wanted = [values for values in task.space if values not in have]
-    start = time.monotonic()
-    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
-        gates = targets.gates_for(target, host)
+def grid(
+    task: Task, wanted: Sequence[Values], gates: Sequence[Gate], evaluator: Evaluator, gpu: str, until: float
+) -> Iterator[Row]:
+    """A row for each setting that there was time for."""
 
-        def measured(values: Values) -> Row | None:
-            if time.monotonic() > until:
-                return None
-            evaluation = _judged(gates, evaluator, task.at(values), task.problem, target.gpu)
-            return {"part": "grid", "values": values, **_quick(evaluation)}
+    def measured(values: Values) -> Row | None:
+        if time.monotonic() > until:
+            return None
+        evaluation = _judged(gates, evaluator, task.at(values), task.problem, gpu)
+        return {"part": "grid", "values": values, **_quick(evaluation)}
 
-        # Twice as many as processors: half of them wait for the GPU.
-        with ThreadPoolExecutor(2 * (os.cpu_count() or 2)) as pool:
-            for future in as_completed([pool.submit(measured, values) for values in wanted]):
-                try:
-                    row = future.result()
-                except MachineryError as error:  # no row: the next call tries again
-                    print(f"{task.name}: not measured: {error}", flush=True)
-                    continue
-                if row is not None:
-                    yield row
-    yield {"part": "grid time", "wanted": len(wanted), "seconds": round(time.monotonic() - start, 2)}
+    # Twice as many as processors: half of them wait for the GPU.
+    with ThreadPoolExecutor(2 * cores()) as pool:
+        for future in as_completed([pool.submit(measured, values) for values in wanted]):
+            try:
+                row = future.result()
+            except MachineryError as error:  # no row: the next call tries again
+                print(f"{task.name}: not measured: {error}", flush=True)
+                continue
+            if row is not None:
+                yield row
 
 
-def final(task: Task, known: Sequence[Row], target: targets.Target) -> Row:
+def final(task: Task, known: Sequence[Row], gates: Sequence[Gate], evaluator: Evaluator, gpu: str) -> Row:
     """The winners by name, each measured against all others in the same rounds."""
     winners = _winners(task, known)
+    if not winners:
+        return {"part": "final", "outcome": "none", "message": "no setting was right"}
     candidate, *others = winners
-    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
-        verdict = through(targets.gates_for(target, host), task.at(candidate.values), task.problem)
-        job = Job(
-            task.at(candidate.values),
-            task.problem,
-            verdict.evidence,
-            gpu=target.gpu,
-            deadline_s=_DEADLINE_S * (len(winners) + 1),
-            baselines=(Baseline("eager"), *(Baseline(one.names[0], task.at(one.values)) for one in others)),
-        )
-        evaluation = verdict.failure or evaluator.submit(job).result()
+    verdict = through(gates, task.at(candidate.values), task.problem)
+    job = Job(
+        task.at(candidate.values),
+        task.problem,
+        verdict.evidence,
+        gpu=gpu,
+        deadline_s=_DEADLINE_S * (len(winners) + 1),
+        baselines=(Baseline("eager"), *(Baseline(one.names[0], task.at(one.values)) for one in others)),
+    )
+    evaluation = verdict.failure or evaluator.submit(job).result()
     row: Row = {"part": "final", "outcome": evaluation.outcome}
     if not isinstance(evaluation, Measured):
         return {**row, "message": words.outcome(evaluation)[:300]}
@@ -257,26 +254,41 @@ class Winner:
     """What it is the winner of; there may be several."""
 
 
-def _left(task: Task, known: list[Row], target: targets.Target, until: float) -> Iterator[Row]:
+def _left(
+    task: Task, known: list[Row], target: targets.Target, shared: SharedWorkers, results: Path, until: float
+) -> Iterator[Row]:
     """The rows of a kernel that are not known yet, in order, as far as time allows."""
-    parts = {row["part"] for row in known}
-    if "tuned" not in parts and time.monotonic() < until:
-        known.append(tuned(task, target))
+
+    def due(part: str) -> bool:
+        return all(row["part"] != part for row in known) and time.monotonic() + _TAKES_S[part] < until
+
+    if due("tuned"):
+        known.append(tuned(task, target, shared, results))
         yield known[-1]
-    if "autotuned" not in parts and time.monotonic() < until:
-        row = autotuned(task, until - time.monotonic())
-        if row is None:
-            return
+    if due("autotuned") and (row := autotuned(task, until - time.monotonic())):
         known.append(row)
         yield row
-    if "final" in parts:
+    have = [row["values"] for row in known if row["part"] == "grid"]
+    wanted = [values for values in task.space if values not in have]
+
+    def whole() -> bool:
+        parts = Counter(row["part"] for row in known)
+        return parts["grid"] == len(task.space) and {"tuned", "autotuned"} <= parts.keys()
+
+    if not (wanted and time.monotonic() + _TAKES_S["grid"] < until) and not (whole() and due("final")):
         return
-    if sum(row["part"] == "grid" for row in known) < len(task.space):
-        for row in grid(task, known, target, until):
+    start = time.monotonic()
+    # Processes of their own: they have compiled none of the settings yet.
+    with targets.workers(target) as host, closing(targets.evaluator_for(target, host)) as evaluator:
+        gates = targets.gates_for(target, host)
+        for row in grid(task, wanted, gates, evaluator, target.gpu, until):
             known.append(row)
             yield row
-    if sum(row["part"] == "grid" for row in known) == len(task.space) and time.monotonic() < until:
-        yield final(task, known, target)
+        if wanted:
+            seconds = round(time.monotonic() - start, 2)
+            yield {"part": "grid time", "wanted": len(wanted), "seconds": seconds}
+        if whole() and due("final"):
+            yield final(task, known, gates, evaluator, target.gpu)
 
 
 def _winners(task: Task, known: Sequence[Row]) -> list[Winner]:

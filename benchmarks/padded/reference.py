@@ -3,7 +3,7 @@
 import torch
 import torch.nn as nn
 
-ROWS = 65536
+ROWS = 32800
 COLUMNS = 4096
 
 

@@ -4,7 +4,7 @@ import tilelang
 import tilelang.language as T
 import torch.nn as nn
 
-ROWS = 65536
+ROWS = 32800
 COLUMNS = 4096
 EXTRA = 0
 THREADS = 256
