@@ -60,11 +60,6 @@ _CPU_ELEMENTS_PER_S = 8e6
 """Elements of inputs and outputs that are drawn, computed in two precisions and compared in a second."""
 
 
-def needs_interpreter(candidate: Candidate) -> bool:
-    """Whether it can hold TileLang kernels, which a CPU runs only interpreted."""
-    return any("tilelang" in text for text in (candidate.source, *(file.text for file in candidate.support)))
-
-
 def execute(bench: Bench, candidate: Candidate, problem: Problem, budget_s: float) -> tuple[Evidence, Failure | None]:
     """The `execution` of the evidence says what was done; the failure is one that is surely the candidate's."""
     start = time.monotonic()

@@ -26,6 +26,7 @@ from tilewright import jsonform
 from tilewright.errors import RecordError, TilewrightError
 from tilewright.records import Candidate, Crashed, Evaluation, Evidence, Job, Problem
 from tilewright.worker import executing, measuring
+from tilewright.worker.compiling import ANSWER_BYTES, inspection, may_hold_kernels
 from tilewright.worker.exchange import wire
 from tilewright.worker.isolation import sandbox
 from tilewright.worker.measuring import Bench
@@ -33,8 +34,6 @@ from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, was_ki
 from tilewright.worker.timing import gpu, probe
 
 Answer = dict[str, Any]
-
-_EVIDENCE_BYTES = 8 << 20
 
 
 @dataclass
@@ -108,19 +107,14 @@ class Host:
     def _do_inspect(self, payload: Answer, deadline_s: float) -> Answer:
         candidate = jsonform.from_plain(Candidate, payload["candidate"])
         deadline = Deadline(deadline_s)
-        request = {
-            "op": "inspect",
-            "candidate": payload["candidate"],
-            "problem": payload["problem"],
-            "gpu": payload["gpu"],
-            "threads": 1,
-            "launched": self.bench.device == "cuda",
-            "instructions": payload.get("instructions", True),
-            "deadline_s": deadline_s,
-        }
+        kept = self.bench.device == "cuda"
+        wanted = payload.get("instructions", True)
+        request = inspection(payload["candidate"], payload["problem"], payload["gpu"], deadline, kept, wanted)
         try:
             with self.bench.candidate_runner(candidate, deadline) as runner:
-                header = runner.ask(request, deadline, _EVIDENCE_BYTES)
+                header = runner.ask(request, deadline, ANSWER_BYTES)
+            if kept:
+                self.bench.compiler.has_compiled(candidate)
         except Ended as ended:
             return _found(Evidence(), ended.failure)
         try:
@@ -139,7 +133,7 @@ class Host:
 
     def _do_measure(self, payload: Answer, deadline_s: float) -> Answer:
         job = jsonform.from_plain(Job, payload["job"])
-        if self.bench.device == "cpu" and executing.needs_interpreter(job.candidate):
+        if self.bench.device == "cpu" and may_hold_kernels(job.candidate):
             evaluation = executing.verified(self.bench, job)
         else:
             evaluation = measuring.measure(self.bench, job)

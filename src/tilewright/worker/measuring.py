@@ -34,6 +34,7 @@ from tilewright.records import (
 )
 from tilewright.scores import mean_interval
 from tilewright.worker import ownership
+from tilewright.worker.compiling import Compiler
 from tilewright.worker.crowd import Crowd
 from tilewright.worker.ownership import Census, Ownership
 from tilewright.worker.processes.nursery import Deadline, Ended, Nursery, Runner
@@ -81,6 +82,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.baselines = Baselines(self.nursery, self.device)
+        self.compiler = Compiler(self.nursery)
 
     def reference(self, problem: Problem, workload: Workload, device: str) -> Reference:
         """The problem's reference, imported once a workload. Raises `Ended` with `Unscorable`."""
@@ -132,6 +134,9 @@ def measure(bench: Bench, job: Job) -> Evaluation:
     refused = ownership.refused(job)
     if refused is not None:
         return refused
+    if bench.device == "cuda":
+        for kernel in (job.candidate, *(baseline.kernel for baseline in job.baselines if baseline.kernel)):
+            bench.compiler.ahead(kernel, job.problem, job.gpu, job.deadline_s)
     with bench.crowd.among_others():
         evaluation = _once(bench, job)
     if bench.device == "cuda" and _short_of_memory(evaluation):
