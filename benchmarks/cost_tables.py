@@ -11,21 +11,54 @@ _SHOWN = 8
 
 def analyzing_table(rows: list[dict[str, Any]]) -> str:
     """Of warm processes and of commands; the kernels that take most."""
-    warm = sorted((row for row in rows if row["how"] == "warm"), key=lambda row: -row["cpu_s"])
-    command = [row["cpu_s"] for row in rows if row["how"] == "command"]
-    spent = sorted(row["cpu_s"] for row in warm)
+    warm = sorted((row for row in rows if row["how"] == "warm"), key=lambda row: -row["seconds"])
+    command = [row["seconds"] for row in rows if row["how"] == "command"]
+    spent = [row["seconds"] for row in warm]
     lines = [
         "## What an analysis costs without a GPU",
         "",
-        f"`python -m benchmarks.analyzing`: {len(warm)} kernels of the corpus, each compiled for an {warm[0]['gpu']} "
-        f"for the first time, on {warm[0]['cores']} cores that others used, too: CPU seconds of all processes, after "
-        f"imports. Median {statistics.median(spent):.1f}, nine in ten within "
-        f"{spent[int(0.9 * (len(spent) - 1))]:.1f}; {sum(one <= ENOUGH_S for one in spent)} within {ENOUGH_S:g}.",
+        f"`python -m benchmarks.analyzing` at {warm[0]['commit']}: {len(warm)} kernels of the corpus, each compiled "
+        f"for an {warm[0]['gpu']} for the first time, on {warm[0]['cores']} cores, after imports. {_spread(warm)} "
+        f"{sum(one <= ENOUGH_S for one in spent)} within {ENOUGH_S:g} s.",
         "",
-        "| kernel | device functions | CPU s |",
-        "|---|---|---|",
-        *(f"| {row['kernel']} | {row['device_functions']} | {row['cpu_s']:.1f} |" for row in warm[:_SHOWN]),
+        "| kernel | device functions | s | CPU s |",
+        "|---|---|---|---|",
+        *(
+            f"| {r['kernel']} | {r['device_functions']} | {r['seconds']:.1f} | {r['cpu_s']:.1f} |"
+            for r in warm[:_SHOWN]
+        ),
     ]
     if command:
-        lines += ["", f"As a command, imports included: median {statistics.median(command):.1f} of {len(command)}."]
+        lines += ["", f"As a command, imports included: median {statistics.median(command):.1f} s of {len(command)}."]
     return "\n".join(lines) + "\n"
+
+
+def checking_table(rows: list[dict[str, Any]]) -> str:
+    """Of `check` without its imports; the kernels that take most, and the product in one process."""
+    kernels = sorted((row for row in rows if "gates" in row), key=lambda row: -row["seconds"])
+    products = [row for row in rows if "gates" not in row]
+    lines = [
+        "## What a check costs without a GPU",
+        "",
+        f"`python -m benchmarks.checking` at {kernels[0]['commit']}: {len(kernels)} kernels of the corpus through "
+        "all gates one after another, at a reduced batch, compiled for an H100 and executed on a CPU of two cores, "
+        f"after imports. {_spread(kernels)} At most {max(row['peak_mb'] for row in kernels) / 1000:.1f} GB.",
+        *(f"The {row['kernel']}, executed: {row['seconds']:.2f} s." for row in products),
+        "",
+        "| kernel | verdict | s | CPU s | compiler s | MB |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {row['kernel']} | {row['outcome']} | {row['seconds']:.1f} | {row['cpu_s']:.1f} "
+            f"| {row['gates'].get('compile', 0.0):.1f} | {row['peak_mb']} |"
+            for row in kernels[:_SHOWN]
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _spread(rows: list[dict[str, Any]]) -> str:
+    def said(name: str) -> str:
+        spent = sorted(row[name] for row in rows)
+        return f"median {statistics.median(spent):.1f}, nine in ten within {spent[int(0.9 * (len(spent) - 1))]:.1f}"
+
+    return f"Seconds: {said('seconds')}; CPU seconds of all processes: {said('cpu_s')}."

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cost_tables import analyzing_table
+from benchmarks.cost_tables import analyzing_table, checking_table
 from benchmarks.findings import false_first, named_first
 from benchmarks.recomputed import evaluation as _evaluation
 from benchmarks.recomputed import same as _same
@@ -80,6 +80,9 @@ def render(results: Path) -> str:
     analysed = list(_rows(results / "analyzing.jsonl"))
     if analysed:
         parts.append(analyzing_table(analysed))
+    checked = list(_rows(results / "checking.jsonl"))
+    if checked:
+        parts.append(checking_table(checked))
     return "\n".join(parts)
 
 
