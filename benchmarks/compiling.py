@@ -3,7 +3,10 @@
 Two times eight kernels: settings of one matrix product, and kernels of the corpus that have little in common. A row
 is one pass over eight: lowering, nvcc, the library for the GPU's machine and the facts, per kernel, in a new process
 with an empty cache, after imports. Passes one by one and passes together take turns; CPU seconds are those of all
-processes, so that what else the machine does counts less. `same` says whether both passes found the same facts."""
+processes, so that what else the machine does counts less. `same` says whether both passes found the same facts.
+
+The passes "at the gate" are what `tilewright check` does with them: eight candidates side by side, each in a locked
+process of its own, without the library and without reading instructions; seconds are per candidate."""
 
 from __future__ import annotations
 
@@ -18,17 +21,21 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from benchmarks.spending import cpu_s
+from tilewright import targets
+from tilewright.gates.compile import CompileGate
 from tilewright.hardware import load_gpu
 from tilewright.judge import commit
 from tilewright.kernelfile import load_kernel
 from tilewright.loading import up_to_date
 from tilewright.problems import problem_for
-from tilewright.records import Candidate, Problem
+from tilewright.records import Candidate, Evidence, Problem
 from tilewright.source.knobs import with_values
 from tilewright.toolchain.programs import find_nvcc
 
@@ -51,16 +58,21 @@ def main(out: Path, rounds: int, gpu: str) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     with open(out, "w", encoding="utf-8") as file, pool:
+
+        def told(row: dict[str, Any]) -> None:
+            rows.append(row)
+            file.write(json.dumps({**row, **about}) + "\n")
+            file.flush()
+            print(row, flush=True)
+
         for number, (name, tasks) in itertools.product(range(rounds), sets.items()):
             passes = {how: pool.apply(_timed, (tasks, gpu, how == "together")) for how in ("one by one", "together")}
             same = len({one["facts"] for one in passes.values()}) == 1
             for how, one in passes.items():
-                row = {"set": name, "how": how, "round": number, **one, "same": same}
-                rows.append(row)
-                file.write(json.dumps({**row, **about}) + "\n")
-                file.flush()
-                print(row, flush=True)
-    for name, how in itertools.product(sets, ("one by one", "together")):
+                told({"set": name, "how": how, "round": number, **one, "same": same})
+        for number, (name, tasks) in itertools.product(range(rounds), sets.items()):
+            told({"set": name, "how": "at the gate", "round": number, **_at_the_gate(tasks, gpu)})
+    for name, how in itertools.product(sets, ("one by one", "together", "at the gate")):
         chosen = [row for row in rows if (row["set"], row["how"]) == (name, how)]
         medians = {field: round(statistics.median(row[field] for row in chosen), 2) for field in ("seconds", "cpu_s")}
         print(f"{name} {how}: {medians} a kernel")
@@ -105,6 +117,20 @@ def _timed(tasks: Sequence[tuple[Candidate, Problem]], gpu: str, together: bool)
         "cpu_s": round(spent[1] / len(found), 3),
         "facts": hashlib.sha256(repr(found).encode()).hexdigest()[:16],
     }
+
+
+def _at_the_gate(tasks: Sequence[tuple[Candidate, Problem]], gpu: str) -> dict[str, Any]:
+    target = targets.Target("offline", gpu, "a benchmark")
+    with targets.workers(target) as host, ThreadPoolExecutor(len(tasks)) as pool:
+        gate = CompileGate(host, load_gpu(gpu), instructions=False)
+        gate.check(*_with(load_kernel("1_20"), {}), Evidence())
+        start, cpu = time.monotonic(), cpu_s()
+        verdicts = list(pool.map(lambda task: gate.check(*task, Evidence()), tasks))
+        spent = time.monotonic() - start, cpu_s() - cpu
+    failed = [str(verdict.failure) for verdict in verdicts if verdict.failure]
+    assert not failed, failed
+    kernels = sum(len(facts.kernels) for verdict in verdicts for facts in verdict.evidence.facts)
+    return {"kernels": kernels, "seconds": round(spent[0] / len(tasks), 3), "cpu_s": round(spent[1] / len(tasks), 3)}
 
 
 def _requests(tasks: Sequence[tuple[Candidate, Problem]], gpu: str) -> Iterator[Any]:

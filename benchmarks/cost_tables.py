@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from typing import Any
 
@@ -53,6 +54,31 @@ def checking_table(rows: list[dict[str, Any]]) -> str:
             for row in kernels[:_SHOWN]
         ),
     ]
+    return "\n".join(lines) + "\n"
+
+
+def compiling_table(rows: list[dict[str, Any]]) -> str:
+    """Medians over the rounds, a kernel or a candidate."""
+    sets = {"settings": "settings of one matrix product", "corpus": "kernels of the corpus"}
+    ways = {
+        "one by one": "one by one, with library and instructions",
+        "together": "in one call, with library and instructions",
+        "at the gate": "side by side at the gate of `check`",
+    }
+    lines = [
+        "## What compiling costs",
+        "",
+        f"`python -m benchmarks.compiling` at {rows[0]['commit']}: eight candidates each, for an {rows[0]['gpu']}, on "
+        f"{rows[0]['cores']} cores, nvcc {rows[0]['versions']['nvcc']}, after imports, from an empty cache. Seconds of "
+        "the clock and of the CPU for each of them.",
+        "",
+        "| eight | how | s | CPU s |",
+        "|---|---|---|---|",
+    ]
+    for name, how in itertools.product(sets, ways):
+        chosen = [row for row in rows if (row["set"], row["how"]) == (name, how)]
+        spent = [f"{statistics.median(row[field] for row in chosen):.2f}" for field in ("seconds", "cpu_s")]
+        lines.append(f"| {sets[name]} | {ways[how]} | {' | '.join(spent)} |")
     return "\n".join(lines) + "\n"
 
 

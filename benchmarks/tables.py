@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cost_tables import analyzing_table, checking_table
+from benchmarks.cost_tables import analyzing_table, checking_table, compiling_table
 from benchmarks.findings import false_first, named_first
 from benchmarks.recomputed import evaluation as _evaluation
 from benchmarks.recomputed import same as _same
@@ -83,6 +83,9 @@ def render(results: Path) -> str:
     checked = list(_rows(results / "checking.jsonl"))
     if checked:
         parts.append(checking_table(checked))
+    compiled = list(_rows(results / "compiling.jsonl"))
+    if compiled:
+        parts.append(compiling_table(compiled))
     return "\n".join(parts)
 
 
