@@ -69,8 +69,8 @@ def compiling_table(rows: list[dict[str, Any]]) -> str:
         "## What compiling costs",
         "",
         f"`python -m benchmarks.compiling` at {rows[0]['commit']}: eight candidates each, for an {rows[0]['gpu']}, "
-        f"on {rows[0]['cores']} cores, nvcc {rows[0]['versions']['nvcc']}, after imports, from an empty cache. Seconds "
-        "of the clock and of the CPU for each of them.",
+        f"on {rows[0]['cores']} cores, nvcc {rows[0]['versions']['nvcc']}, after imports, from an empty cache. "
+        "Seconds of the clock and of the CPU for each of them.",
         "",
         "| eight | how | s | CPU s |",
         "|---|---|---|---|",
