@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from first_format import brought_back
 from samples import PROBLEM, attempt, candidate, measured, run
 from tilewright.cli import main
 from tilewright.errors import StoreBusy, StoreError, UsageError
@@ -208,20 +209,7 @@ def test_a_run_that_is_worked_on_here_is_not_replaced_and_nothing_is_merged(tmp_
 
 def test_an_older_format_is_read_and_left_alone_and_a_newer_one_is_refused(tmp_path: Path) -> None:
     here, there = tmp_path / "here", results_with(tmp_path / "there", {"0101aa": ""})
-    with closing(sqlite3.connect(there / FILE)) as db:  # as the first version left it
-        for table in (
-            "evaluation",
-            "interaction",
-            "told",
-            "lesson",
-            "gpu",
-            "verdict",
-            "awaited",
-            "changed",
-            "answer",
-        ):
-            db.execute(f"DROP TABLE {table}")
-        db.execute("PRAGMA user_version = 1")
+    brought_back(there / FILE)
     assert merge(here, [there]).runs == ("0101aa",)
     with closing(sqlite3.connect(there / FILE)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,)

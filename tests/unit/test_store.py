@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from first_format import brought_back
 from samples import PROBLEM, attempt, candidate, measured, run
 from tilewright.errors import StoreBusy, StoreError, UsageError
 from tilewright.hardware import load_gpu
@@ -163,20 +164,7 @@ def test_a_store_of_the_first_format_keeps_its_runs_and_takes_evaluations(tmp_pa
     store.begin(run())
     store.append("r1", attempt(0, measured(1.0), 0, "seed"))
     store.close()
-    with sqlite3.connect(path) as db:  # as the first version left it
-        for table in (
-            "evaluation",
-            "interaction",
-            "told",
-            "lesson",
-            "gpu",
-            "verdict",
-            "awaited",
-            "changed",
-            "answer",
-        ):
-            db.execute(f"DROP TABLE {table}")
-        db.execute("PRAGMA user_version = 1")
+    brought_back(path)
     again = Store(path)
     assert again.load("r1").attempts == (attempt(0, measured(1.0), 0, "seed"),)
     assert again.kept(again.keep(judged("a"))) == judged("a")

@@ -120,7 +120,8 @@ class Trying:
         candidate, verdict = gated.candidate, _settled(gated.verdict)
         if isinstance(verdict, MachineryError) or verdict.failure or self._twin(candidate, verdict.evidence):
             return _Sent(candidate, verdict)
-        if any(self._is_equal(one.candidate, one.verdict, candidate, verdict.evidence) for one in before):
+        asked = [one.job for one in before if one.job]
+        if any(self._is_equal(job.candidate, job.evidence, candidate, verdict.evidence) for job in asked):
             return _Sent(candidate, verdict)
         job = self._job(candidate, verdict.evidence)
         return _Sent(candidate, verdict, job, self._submit(job))
@@ -156,17 +157,13 @@ class Trying:
         top = best(self._run())
         for earlier in self._run().attempts:
             fit = earlier is not top and earlier.shared_with is None and _may_be_shared(earlier.evaluation)
-            if fit and self._is_equal(earlier.candidate, Verdict(earlier.evidence), candidate, evidence):
+            if fit and self._is_equal(earlier.candidate, earlier.evidence, candidate, evidence):
                 return earlier
         return None
 
-    def _is_equal(
-        self, earlier: Candidate, verdict: Verdict | MachineryError, candidate: Candidate, evidence: Evidence
-    ) -> bool:
+    def _is_equal(self, earlier: Candidate, found: Evidence, candidate: Candidate, evidence: Evidence) -> bool:
         equal = self._parts.equal_work
-        if equal is None or isinstance(verdict, MachineryError):
-            return False
-        return equal(self._run().problem, earlier, verdict.evidence, candidate, evidence)
+        return equal is not None and equal(self._run().problem, earlier, found, candidate, evidence)
 
     def _job(self, candidate: Candidate, evidence: Evidence) -> Job:
         top = best(self._run())

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-
-from samples import candidate, measured, run
+from samples import candidate, measured
 from search.test_loop import SEED, Scripted, parts
 from tilewright.records import Run
 from tilewright.search.loop import continue_run
@@ -17,13 +14,6 @@ from tilewright.store import Store
 
 TURNS = {turn: [candidate(f"{turn} {number}") for number in range(2)] for turn in (1, 2)}
 ANSWERS = {one.id: measured(0.5) for ones in TURNS.values() for one in ones} | {SEED.id: measured(0.5)}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "s.db")
-    made.begin(run())
-    return made
 
 
 def test_each_turn_waits_until_it_may_begin_and_that_time_is_not_the_run_s(store: Store) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from samples import candidate, estimated, measured, run
+from samples import candidate, estimated, measured
 from tilewright.evaluators.replay import ReplayEvaluator
 from tilewright.protocols import Verdict
 from tilewright.records import (
@@ -100,13 +99,6 @@ def parts(
         tune_budget=0,
         **more,  # type: ignore[arg-type]
     )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "s.db")
-    made.begin(run())
-    return made
 
 
 def go(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from samples import candidate, measured, run
+from samples import candidate, measured
 from search.test_loop import SEED, Scripted, parts
 from tilewright.errors import NoMachine, WorkerError
 from tilewright.records import Evaluation, Job, Run
@@ -38,13 +37,6 @@ class Failing:
         return future
 
     def close(self) -> None: ...
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "s.db")
-    made.begin(run())
-    return made
 
 
 def go(store: Store, evaluator: Failing) -> Run:

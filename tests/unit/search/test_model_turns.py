@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from samples import candidate, measured, run
+from samples import candidate, measured
 from tilewright.errors import AwaitingAnswers, BudgetSpent, ModelFailed, ModelUnavailable
 from tilewright.evaluators.absent import AbsentEvaluator
 from tilewright.evaluators.replay import ReplayEvaluator
@@ -99,13 +98,6 @@ class Refusing:
     def check(self, candidate: Candidate, problem: Problem, evidence: Evidence) -> Verdict:
         self.asked.append(candidate.id)
         return Verdict(evidence, Rejected(self.name, ()) if candidate == self.refused else None)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "s.db")
-    made.begin(run())
-    return made
 
 
 def go(store: Store, answers: dict[str, Evaluation], *proposers: Proposer, **more: object) -> Run:

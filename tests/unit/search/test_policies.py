@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -98,13 +97,6 @@ def test_a_policy_is_found_by_its_name(name: str) -> None:
 def test_another_name_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(ConfigError, match="greedy, beam:N"):
         policy_named(name)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "s.db")
-    made.begin(run())
-    return made
 
 
 def recorded_of(ratios: Mapping[str, float]) -> dict[str, Evaluation]:

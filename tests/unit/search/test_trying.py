@@ -6,12 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from test_loop import SEED, Confirming, RefusesBad, Scripted, equal_by_hypothesis, parts
 
-from samples import candidate, measured, run
+from samples import candidate, measured
+from search.test_loop import SEED, Confirming, RefusesBad, Scripted, equal_by_hypothesis, parts
 from tilewright.errors import NoMachine, WorkerError
 from tilewright.protocols import Verdict
 from tilewright.records import Candidate, Evaluation, Evidence, Job, Measured, Problem, Reason, Rejected, Run
@@ -52,13 +51,6 @@ class Side:
                 future.set_result(self._ratios[name])
 
     def close(self) -> None: ...
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path / "s.db")
-    made.begin(run())
-    return made
 
 
 def go(store: Store, evaluator: object, proposed: list[Candidate], **more: object) -> Run:

@@ -84,9 +84,9 @@ class Baselines:
             return crew
 
     def _begun(self, trial: Trial, baseline: Baseline) -> Runner:
-        name = f"reference-{trial.reference.problem.id}-{baseline.name.replace(':', '-').replace('/', '-')}"
-        if baseline.kernel:
-            name = baseline.kernel.id  # it was compiled under that, perhaps as a candidate
+        # A kernel was compiled under its id, perhaps as a candidate.
+        kernel = baseline.kernel
+        name = kernel.id if kernel else f"reference-{trial.reference.problem.id}-{baseline.name}"
         # Our own code, or the user's: it is trusted with the time that compiling takes.
         whose = "the reference" if baseline == EAGER else f"the baseline {baseline.name}"
         return self._nursery.runner(name, Deadline(_LIFE_S), whose=whose)
